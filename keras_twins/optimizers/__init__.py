@@ -1,0 +1,5 @@
+"""Optimizers that Keras does not have."""
+
+from keras_twins.optimizers.lars import LARS
+
+__all__ = ["LARS"]

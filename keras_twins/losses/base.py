@@ -1,0 +1,138 @@
+"""What the Barlow Twins and HSIC losses share."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_twins.losses import replicas as replicas_lib
+from keras_twins.losses import statistics
+
+
+class Terms(NamedTuple):
+    """A loss and the two figures that can be read at any width and batch size."""
+
+    loss: Any
+    """Scalar, the loss itself."""
+    on_diagonal: Any
+    """Scalar, the mean of Cᵢᵢ: 1 where the two views agree perfectly."""
+    off_diagonal: Any
+    """Scalar, the root mean square of Cᵢⱼ, i ≠ j: about 1/√N by chance alone."""
+
+
+class TwinLoss(keras.losses.Loss):
+    """Base of the losses `Σᵢ (Cᵢᵢ − 1)² + λ Σᵢ≠ⱼ (Cᵢⱼ − target)²`.
+
+    Inside a replica of a `tf.distribute` strategy, the value is the loss of the global
+    batch, the same on all replicas, whatever number of samples each of them has. The
+    gradient is this replica's share of the global gradient, to be *summed* over
+    replicas, as Keras optimizers do: no further division by their number is due.
+
+    Of the two forms, the Gram form gathers 2 N D numbers and the correlation form
+    all-reduces D² (and both a handful of vectors of length D). `form="auto"` takes the
+    Gram form where 2 N ≤ D, so the one that moves fewer bytes there. Elsewhere it takes
+    the correlation form, for the sake of rounding. Where several replicas share batches
+    of a size that is not known in advance, the choice must be made before a batch is
+    seen: it is the correlation form up to D = 2048 and the Gram form above.
+
+    Args:
+        redundancy_weight: float, λ, 0 or more.
+        eps: float, 0 or more. Added to the variances, under the root.
+        ddof: 0 or 1. Variances are divided by `N - ddof`.
+        form: `"gram"`, `"correlation"` or `"auto"`: which matrix is built, `(N, N)` or
+            `(D, D)`; see `keras_twins.losses.statistics.choose_form`.
+    """
+
+    off_diagonal_target = 0.0
+
+    def __init__(self, redundancy_weight, eps, ddof, form, name):
+        if not redundancy_weight >= 0:
+            raise ValueError(
+                "Invalid value for argument `redundancy_weight`. Expected a number >= "
+                f"0. Received: redundancy_weight={redundancy_weight}"
+            )
+        if not eps >= 0:
+            raise ValueError(
+                "Invalid value for argument `eps`. Expected a number >= 0. "
+                f"Received: eps={eps}"
+            )
+        if ddof not in (0, 1):
+            raise ValueError(
+                "Invalid value for argument `ddof`. Expected 0 or 1. "
+                f"Received: ddof={ddof}"
+            )
+        super().__init__(name=name, reduction=None, dtype="float32")
+        self.redundancy_weight = redundancy_weight
+        self.eps = eps
+        self.ddof = ddof
+        self.form = statistics.check_form(form)
+
+    def call(self, z_a, z_b):
+        return self.terms(z_a, z_b).loss
+
+    def terms(self, z_a, z_b):
+        """The loss with its terms, everything computed once.
+
+        Args:
+            z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
+            z_b: `(batch_size, dim)`, embeddings of the second view.
+
+        Returns:
+            `Terms` of float32 scalars.
+
+        Raises:
+            ValueError: for inputs that are no matrices of one shape with two rows or
+                more.
+        """
+        z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
+        statistics.check_pair(z_a, z_b)
+        a = statistics.standardise(z_a, self.eps, self.ddof)
+        b = statistics.standardise(z_b, self.eps, self.ddof)
+        n = statistics.global_count(a)
+        return statistics.in_form(
+            self.form,
+            a,
+            lambda: self._from_gram(a, b, n),
+            lambda: self._from_correlation(a, b, n),
+        )
+
+    def _from_correlation(self, a, b, n):
+        matrix = statistics.correlation_matrix(a, b, n)
+        diagonal = ops.diagonal(matrix)
+        off = matrix * (1.0 - ops.eye(matrix.shape[0], dtype="float32"))
+        return self._assemble(diagonal, ops.sum(ops.square(off)), lambda: ops.sum(off))
+
+    def _from_gram(self, a, b, n):
+        replicas = replicas_lib.current()
+        diagonal = replicas.total(ops.sum(a * b, axis=0)) / n
+        squares = statistics.gram_squared_norm(a, b, n) - ops.sum(ops.square(diagonal))
+
+        def off_sum():
+            products = ops.sum(ops.sum(a, axis=1) * ops.sum(b, axis=1))
+            return replicas.total(products) / n - ops.sum(diagonal)
+
+        # The difference of two sums may come out a rounding error below zero.
+        return self._assemble(diagonal, ops.maximum(squares, 0.0), off_sum)
+
+    def _assemble(self, diagonal, off_squares, off_sum):
+        """Terms from Cᵢᵢ `(D,)`, Σᵢ≠ⱼ Cᵢⱼ² and, where it matters, Σᵢ≠ⱼ Cᵢⱼ."""
+        pairs = float(diagonal.shape[0] * (diagonal.shape[0] - 1))
+        target = self.off_diagonal_target
+        redundancy = off_squares
+        if target:
+            redundancy = redundancy - 2.0 * target * off_sum() + target**2 * pairs
+        loss = ops.sum(ops.square(diagonal - 1.0)) + self.redundancy_weight * redundancy
+        return Terms(
+            loss=loss,
+            on_diagonal=ops.stop_gradient(ops.mean(diagonal)),
+            off_diagonal=ops.sqrt(ops.stop_gradient(off_squares) / max(pairs, 1.0)),
+        )
+
+    def get_config(self):
+        return {
+            "redundancy_weight": self.redundancy_weight,
+            "eps": self.eps,
+            "ddof": self.ddof,
+            "form": self.form,
+            "name": self.name,
+        }

@@ -1,0 +1,212 @@
+"""Standardised embeddings and what is computed from them, over the global batch.
+
+With `a` and `b` the `(N, D)` embeddings of two views, each feature standardised over
+the N rows, `C = aᵀ b / N` is their `(D, D)` cross-correlation matrix. Its squared
+Frobenius norm is the Hilbert-Schmidt independence criterion of the views with a linear
+kernel (arXiv 2104.13712), and is computed from either of two matrices:
+
+    ‖C‖²_F = Σᵢⱼ Cᵢⱼ²                              `(D, D)`, O(N D²) time
+           = Σₙₘ (a aᵀ)ₙₘ (b bᵀ)ₙₘ / N²            `(N, N)`, O(N² D) time
+
+The same duality of covariance and Gram norms is used as theory by Garrido et al.
+(arXiv 2206.02574); Skean et al. (arXiv 2310.02903) choose the smaller matrix for an
+objective of their own.
+"""
+
+from keras import ops
+
+from keras_twins.losses import replicas as replicas_lib
+
+FORMS = ("auto", "gram", "correlation")
+
+# A variance below this share of the squared mean is rounding of a constant feature.
+_ROUNDING = 1e-12
+
+# Up to this width the (D, D) matrix takes 16 MB: affordable where N is not known.
+_AFFORDABLE_WIDTH = 2048
+
+
+def check_pair(z_a, z_b):
+    """Raises ValueError unless both are `(N, D)` of one shape with N of 2 or more."""
+    shape_a, shape_b = tuple(z_a.shape), tuple(z_b.shape)
+    if len(shape_a) != 2 or len(shape_b) != 2:
+        raise ValueError(
+            "The embeddings of the two views must be matrices. "
+            "Expected shapes `(batch_size, dim)`. "
+            f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
+        )
+    if any(
+        m is not None and n is not None and m != n
+        for m, n in zip(shape_a, shape_b, strict=True)
+    ):
+        raise ValueError(
+            "The embeddings of the two views must have the same shape. "
+            "Expected z_a.shape == z_b.shape. "
+            f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
+        )
+    if shape_a[0] == 1 and replicas_lib.current().count == 1:
+        raise ValueError(
+            "A correlation over the batch needs at least two samples. "
+            "Expected batch_size >= 2. "
+            f"Received: z_a.shape={shape_a}"
+        )
+
+
+def check_form(form):
+    """Raises ValueError for a `form` that does not exist; returns it otherwise."""
+    if form not in FORMS:
+        raise ValueError(
+            "Invalid value for argument `form`. "
+            f"Expected one of {FORMS}. Received: form={form!r}"
+        )
+    return form
+
+
+def global_count(z):
+    """Number of rows over all replicas, a float32 scalar."""
+    return replicas_lib.current().sum(ops.cast(ops.shape(z)[0], "float32"))
+
+
+def standardise(z, eps, ddof):
+    """Standardises each feature over the global batch.
+
+    The mean and the centred second moment are reduced one after the other: the
+    textbook shortcut E[z²] − E[z]² loses all its digits where |mean| ≫ deviation.
+
+    Args:
+        z: `(n, D)`, this replica's shard, of any float dtype.
+        eps: float. Added to the variance, under the root.
+        ddof: int. The variance is divided by `N - ddof`.
+
+    Returns:
+        `(n, D)` float32. A feature without variance becomes 0.
+    """
+    replicas = replicas_lib.current()
+    z = ops.cast(z, "float32")
+    n = global_count(z)
+    mean = replicas.sum(ops.sum(z, axis=0)) / n
+    centred = z - mean
+    variance = replicas.sum(ops.sum(ops.square(centred), axis=0)) / (n - ddof)
+    positive = variance + eps > _ROUNDING * ops.square(mean)
+    scale = ops.where(
+        positive, ops.rsqrt(ops.where(positive, variance + eps, 1.0)), 0.0
+    )
+    return centred * scale
+
+
+def correlation_matrix(a, b, n):
+    """`C = aᵀ b / N` of standardised shards, `(D, D)`.
+
+    Over R replicas the `(D, D)` matrices are all-reduced.
+    """
+    product = ops.matmul(ops.transpose(a), b)
+    return replicas_lib.current().total(product) / n
+
+
+def gram_squared_norm(a, b, n):
+    """`‖C‖²_F` from the `(N, N)` Gram matrices of the two views.
+
+    Over R replicas the `(N, D)` embeddings are gathered, and each replica computes its
+    own rows of both Gram matrices: `2 N D` numbers are moved instead of `D²`.
+
+    Σ (a aᵀ) ∘ (b bᵀ) is symmetric in its rows and columns, so that both give the same
+    gradient: it is taken through the rows alone and doubled. That saves two of the six
+    matrix products, and the gather needs no gradient. (Second derivatives are not
+    those of the function.)
+    """
+    replicas = replicas_lib.current()
+    gram_a = ops.matmul(a, ops.transpose(replicas.gather(a)))
+    gram_b = ops.matmul(b, ops.transpose(replicas.gather(b)))
+    through_rows = replicas.total(ops.sum(gram_a * gram_b)) / ops.square(n)
+    return 2.0 * through_rows - ops.stop_gradient(through_rows)
+
+
+def choose_form(form, n, width):
+    """The form to compute: "gram", "correlation", or None to decide at run time.
+
+    With its gradient, the correlation form takes 6 N D² floating-point operations and
+    the Gram form 8 N² D, so that the latter is cheaper up to N = ¾ D. Rounding asks for
+    more: Σᵢ≠ⱼ Cᵢⱼ² is then a difference, ‖C‖²_F − Σᵢ Cᵢᵢ², of which nothing is lost as
+    long as C cannot come near the identity; its rank is at most N, hence
+    ‖C‖²_F ≥ (Σᵢ Cᵢᵢ)² / N, and for N ≤ D / 2 the difference is no smaller than what is
+    subtracted. So: "gram" if and only if 2 N ≤ D.
+
+    Args:
+        form: one of `FORMS`.
+        n: int, the size of the global batch, or None where it is not known.
+        width: int, D.
+    """
+    if form != "auto":
+        return form
+    if n is not None:
+        return "gram" if 2 * n <= width else "correlation"
+    if replicas_lib.current().count == 1:
+        return None
+    # Replicas cannot communicate inside a branch that is chosen at run time.
+    return "correlation" if width <= _AFFORDABLE_WIDTH else "gram"
+
+
+def in_form(form, a, gram, correlation):
+    """Calls `gram()` or `correlation()`, as `choose_form` has it for `a` `(n, D)`."""
+    shard = a.shape[0]
+    n = None if shard is None else shard * replicas_lib.current().count
+    chosen = choose_form(form, n, a.shape[1])
+    if chosen is None:
+        return ops.cond(2 * ops.shape(a)[0] <= a.shape[1], gram, correlation)
+    return gram() if chosen == "gram" else correlation()
+
+
+def cross_correlation(z_a, z_b, eps=1e-5, ddof=0):
+    """The cross-correlation matrix of two views' embeddings.
+
+    Formula: `C = aᵀ b / N`, with `a` and `b` the standardised embeddings (Barlow Twins,
+    arXiv 2103.03230, equation 2). With `ddof=1` the diagonal tops out at (N − 1) / N,
+    as in the code of arXiv 2104.13712.
+
+    Args:
+        z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
+        z_b: `(batch_size, dim)`, embeddings of the second view.
+        eps: float. Added to the variances, under the root.
+        ddof: int. 0 for the biased variance, 1 for the unbiased one.
+
+    Returns:
+        `(dim, dim)` float32, entries in -1..1. Inside a replica of a `tf.distribute`
+        strategy, the matrix of the global batch.
+
+    Raises:
+        ValueError: for inputs that are no matrices of one shape with two rows or more.
+    """
+    z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
+    check_pair(z_a, z_b)
+    a, b = standardise(z_a, eps, ddof), standardise(z_b, eps, ddof)
+    return correlation_matrix(a, b, global_count(a))
+
+
+def linear_hsic(z_a, z_b, eps=1e-5, ddof=0):
+    """Linear-kernel HSIC of two views: the squared Frobenius norm of C.
+
+    Formula: `Σᵢⱼ Cᵢⱼ² = Σ (a aᵀ) ∘ (b bᵀ) / N²` (arXiv 2104.13712, section 3), computed
+    from the smaller matrix.
+
+    Args:
+        z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
+        z_b: `(batch_size, dim)`, embeddings of the second view.
+        eps: float. Added to the variances, under the root.
+        ddof: int. 0 for the biased variance, 1 for the unbiased one.
+
+    Returns:
+        A float32 scalar, 0 or more: how much the two views depend on each other.
+
+    Raises:
+        ValueError: for inputs that are no matrices of one shape with two rows or more.
+    """
+    z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
+    check_pair(z_a, z_b)
+    a, b = standardise(z_a, eps, ddof), standardise(z_b, eps, ddof)
+    n = global_count(a)
+    return in_form(
+        "auto",
+        a,
+        lambda: gram_squared_norm(a, b, n),
+        lambda: ops.sum(ops.square(correlation_matrix(a, b, n))),
+    )

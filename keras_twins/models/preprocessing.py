@@ -1,0 +1,24 @@
+"""Normalisation as a part of a model, so that it takes pixels."""
+
+import keras
+
+
+def with_normalisation(encoder, mean, std, name="encoder"):
+    """An encoder that takes pixels, from one that takes normalised images.
+
+    Args:
+        encoder: `keras.Model` from normalised images `(batch_size, H, W, 3)` to
+            embeddings `(batch_size, dim)`.
+        mean: three floats in 0..1, the mean of each channel of the training images.
+        std: three floats in 0..1, the standard deviation of each channel.
+        name: str.
+
+    Returns:
+        `keras.Model` from images in 0..255 to embeddings; it shares the encoder's
+        weights.
+    """
+    inputs = keras.Input(encoder.input_shape[1:], name="images")
+    scale = [1.0 / (255.0 * s) for s in std]
+    offset = [-m / s for m, s in zip(mean, std, strict=True)]
+    x = keras.layers.Rescaling(scale, offset, name="normalise")(inputs)
+    return keras.Model(inputs, encoder(x), name=name)

@@ -1,0 +1,41 @@
+"""The projector: from an encoder's embedding to the space of the loss."""
+
+import keras
+from keras import layers
+
+
+def projector(input_dim, widths, name="projector"):
+    """Dense layers with batch norm and ReLU between them, and none after the last.
+
+    "The projector network has three linear layers, each with 8192 output units. The
+    first two layers of the projector are followed by a batch normalization layer and
+    rectified linear units" (Barlow Twins, arXiv 2103.03230, section 2.2). No layer has
+    a bias, as in the official code: batch norm, or the standardisation in the loss,
+    would take it away.
+
+    Args:
+        input_dim: int, the width of the encoder's embedding.
+        widths: sequence of one or more ints, the layers' widths; the last one is D.
+        name: str.
+
+    Returns:
+        `keras.Model` from `(batch_size, input_dim)` to `(batch_size, widths[-1])`.
+
+    Raises:
+        ValueError: for no widths or a width below 1.
+    """
+    widths = tuple(widths)
+    if not widths or any(width < 1 for width in widths):
+        raise ValueError(
+            "Invalid value for argument `widths`. Expected one or more positive "
+            f"integers. Received: widths={widths}"
+        )
+    inputs = x = keras.Input((input_dim,), name="embedding")
+    for index, width in enumerate(widths):
+        if index:
+            x = layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, synchronized=True, name=f"norm{index}"
+            )(x)
+            x = layers.ReLU(name=f"relu{index}")(x)
+        x = layers.Dense(width, use_bias=False, name=f"dense{index + 1}")(x)
+    return keras.Model(inputs, x, name=name)
