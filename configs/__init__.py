@@ -1,0 +1,1 @@
+"""Experiments: one file, one experiment, each a function `get_config`."""

@@ -1,8 +1,107 @@
 """Which `tf.distribute` strategy runs a job, and what replicas exchange."""
 
+import json
+import os
+
 import tensorflow as tf
 
+from keras_twins.errors import InputError
 from keras_twins.losses.replicas import OneReplica
+
+
+def strategy(name):
+    """The `tf.distribute.Strategy` that a `--strategy` flag names.
+
+    Args:
+        name: "one", "mirrored" (all GPUs of this machine), "multi_worker" (the workers
+            of TF_CONFIG, or of a SLURM job), "tpu", or "auto": the workers of TF_CONFIG
+            where it is set, else all GPUs where there is more than one, else one
+            device.
+
+    Raises:
+        InputError: for a strategy that this machine cannot run.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "auto":
+        if os.environ.get("TF_CONFIG"):
+            name = "multi_worker"
+        else:
+            name = "mirrored" if len(gpus) > 1 else "one"
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if name == "multi_worker":
+        return _multi_worker_strategy()
+    if name == "tpu":
+        return _tpu_strategy()
+    return tf.distribute.get_strategy()
+
+
+def _multi_worker_strategy():
+    resolver = None
+    if not os.environ.get("TF_CONFIG") and os.environ.get("SLURM_PROCID"):
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+    else:
+        _check_tf_config()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except tf.errors.OpError as error:
+        raise InputError(
+            "--strategy=multi_worker: this worker cannot listen on its address of "
+            f"TF_CONFIG; is it in use? ({error.message.splitlines()[0]})"
+        ) from error
+
+
+def _check_tf_config():
+    """Raises InputError unless TF_CONFIG names this task among its workers."""
+    text = os.environ.get("TF_CONFIG")
+    example = (
+        """'{"cluster": {"worker": ["host:port", ...]}, """
+        """"task": {"type": "worker", "index": 0}}'"""
+    )
+    if not text:
+        raise InputError(
+            f"--strategy=multi_worker: TF_CONFIG is not set; expected {example}"
+        )
+    try:
+        config = json.loads(text)
+        task = config["task"]
+        tasks = config["cluster"][task["type"]]
+        index = int(task["index"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"TF_CONFIG={text!r} does not name this task; expected {example}"
+        ) from error
+    if not 0 <= index < len(tasks):
+        raise InputError(
+            f"TF_CONFIG names task {task['type']} {index}, but its cluster has "
+            f"{len(tasks)} of them"
+        )
+
+
+def is_chief(strategy):
+    """Whether this process writes the files of a run: the first of its workers."""
+    if not several_workers(strategy):
+        return True
+    resolver = strategy.cluster_resolver
+    return resolver.task_type == "chief" or (
+        resolver.task_type == "worker"
+        and resolver.task_id == 0
+        and "chief" not in resolver.cluster_spec().jobs
+    )
+
+
+def several_workers(strategy):
+    """Whether the replicas of a strategy are spread over processes."""
+    return getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()
+
+
+def _tpu_strategy():
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--strategy=tpu: no TPU answers ({reason})") from error
+    return tf.distribute.TPUStrategy(resolver)
 
 
 class ReplicaGroup:
@@ -56,3 +155,30 @@ class SeveralWorkers:
         if self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
+
+    def make_train_function(self, force=False):
+        """As Keras's, but metrics that are global already are not averaged again.
+
+        Keras averages the values of several workers along an axis that scalars do not
+        have (the same issue).
+        """
+        strategy = self.distribute_strategy
+        if not several_workers(strategy):
+            return super().make_train_function(force=force)
+        if self.train_function is not None and not force:
+            return self.train_function
+
+        @tf.function(jit_compile=self.jit_compile, reduce_retracing=True)
+        def step(batch):
+            logs = strategy.run(self.train_step, args=(batch,))
+            return tf.nest.map_structure(
+                lambda value: strategy.experimental_local_results(value)[0], logs
+            )
+
+        def steps(iterator):
+            for _ in range(self.steps_per_execution):
+                logs = step(next(iterator))
+            return logs
+
+        self.train_function = steps
+        return steps

@@ -1,0 +1,122 @@
+"""The `keras-twins` command: one sub-command, one module with absl flags."""
+
+import difflib
+import importlib
+import os
+import re
+import sys
+
+from absl import app, flags
+
+import keras_twins
+from keras_twins.errors import InputError
+
+COMMANDS = {
+    "train": "train an encoder on unlabelled images",
+    "evaluate": "kNN and linear probe: raw pixels, untrained and trained encoder",
+    "export": "write a SavedModel that TF Serving serves",
+    "embed": "embeddings of image files, from an exported model",
+}
+
+_USAGE = "\n".join(
+    [
+        f"keras-twins {keras_twins.__version__}: from unlabelled images to embeddings",
+        "",
+        *(f"  keras-twins {name:<9} {what}" for name, what in COMMANDS.items()),
+        "",
+        "keras-twins COMMAND --help shows the flags of a command.",
+    ]
+)
+
+
+def main():
+    """Entry point of the `keras-twins` script."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_USAGE)
+        return
+    command = arguments[0]
+    if command not in COMMANDS:
+        close = difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        _fail(f"{command!r} is no command of keras-twins{hint}")
+    _quiet()
+    name = "keras_twins.export.__main__" if command == "export" else None
+    module = importlib.import_module(name or f"keras_twins.{command}")
+    run(module.main, [f"keras-twins {command}", *arguments[1:]])
+
+
+def run(main, argv=None):
+    """Runs a command's `main(argv)`; a user's mistake is one line and status 1."""
+    _quiet()
+
+    def guarded(argv):
+        try:
+            if len(argv) > 1 and not getattr(main, "takes_paths", False):
+                raise InputError(f"unexpected argument {argv[1]!r}")
+            return main(argv)
+        except InputError as error:
+            _fail(error)
+        except KeyboardInterrupt:
+            _fail("interrupted")
+
+    app.run(guarded, argv=argv or sys.argv, flags_parser=_parse)
+
+
+def config():
+    """The configuration of `--config`, locked and with its overrides."""
+    flag = flags.FLAGS["config"]
+    try:
+        return flag.value
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise InputError(f"--config={flag.config_filename}: {reason}") from error
+
+
+def _parse(argv):
+    argv = [_packaged(argument) for argument in argv]
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        if any(a in ("--help", "-h", "--helpshort", "--helpfull") for a in argv):
+            raise
+        _fail(str(error).splitlines()[0])
+    except (AttributeError, KeyError) as error:
+        key = re.sub(r"[^\w.]", "", str(error).split(".")[-1])
+        _fail(f"{_override(argv, key)}: the configuration has no key {key!r}")
+    except Exception as error:
+        _fail(f"--config: {str(error).strip().splitlines()[-1].strip()}")
+
+
+def _packaged(argument):
+    """The installed file for a `--config=configs/x.py` that is not in this folder."""
+    match = re.fullmatch(r"--?config=configs/(\w+\.py)(:.*)?", argument)
+    if not match or os.path.exists(f"configs/{match[1]}"):
+        return argument
+    from keras_twins import configs
+
+    return f"--config={os.path.dirname(configs.__file__)}/{match[1]}{match[2] or ''}"
+
+
+def _override(argv, key):
+    """The override among the arguments that names `key`, for a message."""
+    for argument in argv:
+        name = argument.split("=")[0].lstrip("-")
+        if name.startswith("config.") and key in name.split("."):
+            return f"--{name}"
+    return "--config"
+
+
+def _quiet():
+    """Leaves the screen to the command: TensorFlow logs its errors alone."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _fail(message):
+    line = " ".join(str(message).split())
+    print(f"keras-twins: {line}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

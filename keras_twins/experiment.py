@@ -1,0 +1,170 @@
+"""From a configuration to the parts of a run, one function a part."""
+
+import dataclasses
+
+import keras
+
+from keras_twins import data, losses, models, optimizers
+from keras_twins.augment import TwoViews
+from keras_twins.errors import InputError
+
+_ENCODERS = {
+    "resnet18": models.resnet18,
+    "resnet20": models.resnet20,
+    "resnet34": models.resnet34,
+    "resnet50": models.resnet50,
+    "residual_encoder": models.residual_encoder,
+}
+_LOSSES = {"barlow_twins": losses.BarlowTwinsLoss, "hsic": losses.HSICLoss}
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "lars": optimizers.LARS,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Epochs that are trained on views of one size."""
+
+    first_epoch: int
+    end_epoch: int
+    image_size: int
+
+
+def load(config, split, labels=False):
+    """Images of a split of the configured data set; see `keras_twins.data.load`."""
+    return data.load(
+        config.dataset,
+        split,
+        data_dir=config.data_dir,
+        labels=labels,
+        download=config.download,
+    )
+
+
+def describe(config, split):
+    """What the configured data set holds; see `keras_twins.data.describe`."""
+    return data.describe(
+        config.dataset, split, data_dir=config.data_dir, download=config.download
+    )
+
+
+def stages(config):
+    """The stages of the training: `config.sizes` spread over `config.epochs`.
+
+    `config.sizes` holds `(image_size, epochs)` pairs for what comes before the views of
+    full size.
+    """
+    found, epoch = [], 0
+    for image_size, epochs in config.sizes:
+        found.append(Stage(epoch, epoch + epochs, image_size))
+        epoch += epochs
+    if epoch >= config.epochs:
+        raise InputError(
+            f"--config.sizes={config.sizes} takes {epoch} epochs, of which "
+            f"--config.epochs={config.epochs} leaves none at full size"
+        )
+    return [*found, Stage(epoch, config.epochs, config.views.image_size)]
+
+
+def views(config, image_size):
+    """The two-view layer of the configuration, for views of one size."""
+    spec = config.views.to_dict() | {"image_size": image_size}
+    return TwoViews(spec, seed=config.seed)
+
+
+def training_pairs(config, images, steps_per_epoch, first_epoch):
+    """Endless data set of pairs of views that begins with `first_epoch`."""
+    pairs = None
+    for stage in stages(config):
+        if stage.end_epoch <= first_epoch:
+            continue
+        begin = max(first_epoch, stage.first_epoch)
+        part = data.two_view_pipeline(
+            images,
+            views(config, stage.image_size),
+            config.batch_size,
+            seed=config.seed,
+            start=(begin, 0),
+        )
+        part = part.take(steps_per_epoch * (stage.end_epoch - begin))
+        pairs = part if pairs is None else pairs.concatenate(part)
+    return pairs
+
+
+def encoder(config):
+    """The configured encoder, which takes normalised images."""
+    arguments = config.encoder.to_dict()
+    name = arguments.pop("name")
+    size = config.views.image_size if not config.sizes else None
+    return _make(_ENCODERS, "encoder", name, (size, size, 3), **arguments)
+
+
+def model(config):
+    """The configured `Twins`, compiled, with weights that the seed decides."""
+    keras.utils.set_random_seed(config.seed)
+    body = encoder(config)
+    head = models.projector(body.output_shape[-1], config.projector)
+    device_views = None
+    if config.views_on_device:
+        device_views = views(config, config.views.image_size)
+    return models.Twins(body, head, views=device_views)
+
+
+def pixel_encoder(config, body):
+    """The encoder that takes pixels in 0..255, which is saved, evaluated and served."""
+    return models.with_normalisation(body, config.views.mean, config.views.std)
+
+
+def loss(config):
+    """The configured loss."""
+    arguments = config.loss.to_dict()
+    return _make(_LOSSES, "loss", arguments.pop("name"), **arguments)
+
+
+def optimizer(config, steps_per_epoch):
+    """The configured optimizer: linear warm-up, then a cosine to `final_rate`."""
+    arguments = config.optimizer.to_dict()
+    name = arguments.pop("name")
+    peak = arguments.pop("learning_rate")
+    warmup = arguments.pop("warmup_epochs")
+    final = arguments.pop("final_rate")
+    if not 0 <= warmup < config.epochs:
+        raise InputError(
+            f"--config.optimizer.warmup_epochs={warmup} must be at least 0 and less "
+            f"than --config.epochs={config.epochs}"
+        )
+    warmup_steps = round(warmup * steps_per_epoch)
+    total = config.epochs * steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else peak,
+        decay_steps=total - warmup_steps,
+        alpha=final,
+        warmup_target=peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+    return _make(_OPTIMIZERS, "optimizer", name, learning_rate=schedule, **arguments)
+
+
+def evaluation_batches(config, images, batch_size=256):
+    """Batches of pixels in 0..255, with labels where there are, in order."""
+    return data.evaluation_pipeline(
+        images,
+        config.evaluation.image_size,
+        batch_size,
+        resize=config.evaluation.resize,
+    )
+
+
+def _make(makers, part, name, *positional, **arguments):
+    if name not in makers:
+        raise InputError(
+            f"--config.{part}.name={name} does not exist; there are "
+            f"{', '.join(sorted(makers))}"
+        )
+    try:
+        return makers[name](*positional, **arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"--config.{part}: {error}") from error

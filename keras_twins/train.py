@@ -1,0 +1,165 @@
+"""`keras-twins train`: trains the experiment of a configuration into a folder.
+
+Run the same command again to go on where a run stopped.
+"""
+
+import time
+
+from absl import flags
+from ml_collections import config_flags
+
+from keras_twins import cli
+
+config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "The experiment; --config.KEY=VALUE changes one of its values.",
+    lock_config=True,
+)
+flags.DEFINE_string("workdir", None, "Folder of the run; made where it is missing.")
+flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["auto", "one", "mirrored", "multi_worker", "tpu"],
+    "How the work is spread: one device, all GPUs of this machine, the workers of "
+    "TF_CONFIG, or a TPU. auto: what is there.",
+)
+flags.mark_flags_as_required(["config", "workdir"])
+
+FLAGS = flags.FLAGS
+
+
+def main(argv):
+    del argv
+    config = cli.config()
+
+    from keras_twins import distribution
+    from keras_twins.workdir import Workdir
+
+    train(config, Workdir(FLAGS.workdir), distribution.strategy(FLAGS.strategy))
+
+
+def train(config, workdir, strategy, verbose=1):
+    """Trains, or goes on training, the experiment of a configuration.
+
+    Args:
+        config: `ConfigDict`, such as those in `configs/`.
+        workdir: `keras_twins.workdir.Workdir`.
+        strategy: `tf.distribute.Strategy`.
+        verbose: 0, 1 or 2, as of `fit`.
+
+    Returns:
+        The trained `keras_twins.models.Twins`.
+
+    Raises:
+        InputError: for a configuration, data or folder that cannot be used; nothing has
+            been written then.
+    """
+    import keras
+
+    from keras_twins import checkpoints, experiment
+
+    began = time.monotonic()
+    keras.config.set_dtype_policy(config.precision)
+    facts = experiment.describe(config, config.train_split)
+    steps = _steps_per_epoch(config, facts, strategy)
+    with strategy.scope():
+        model = experiment.model(config)
+        model.compile(experiment.optimizer(config, steps), loss=experiment.loss(config))
+        model.optimizer.build(model.trainable_variables)
+    images = experiment.load(config, config.train_split)
+    workdir.claim(config)
+    first_epoch = checkpoints.restore(model, workdir.checkpoints)
+    _say(config, facts, model, strategy, steps, first_epoch, workdir)
+    if first_epoch < config.epochs:
+        model.fit(
+            experiment.training_pairs(config, images, steps, first_epoch),
+            steps_per_epoch=steps,
+            initial_epoch=first_epoch,
+            epochs=config.epochs,
+            shuffle=False,
+            verbose=verbose,
+            callbacks=_callbacks(config, facts, model, workdir, first_epoch),
+        )
+    model.save(workdir.model)
+    experiment.pixel_encoder(config, model.encoder).save(workdir.encoder)
+    print(
+        f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes pixels "
+        f"(0..255), {workdir.model} is the whole model"
+    )
+    return model
+
+
+def _steps_per_epoch(config, facts, strategy):
+    from keras_twins.errors import InputError
+
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise InputError(
+            f"--config.batch_size={config.batch_size} cannot be shared by {replicas} "
+            "replicas: give a multiple"
+        )
+    if facts.num_images < config.batch_size:
+        raise InputError(
+            f"--config.batch_size={config.batch_size} is more than the "
+            f"{facts.num_images} images of {config.dataset}"
+        )
+    return facts.num_images // config.batch_size
+
+
+def _callbacks(config, facts, model, workdir, first_epoch):
+    import keras
+
+    from keras_twins import callbacks
+
+    metrics = callbacks.MetricsFile(workdir.metrics)
+    metrics.keep(first_epoch)
+    found = [
+        metrics,
+        keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
+        callbacks.Checkpoint(workdir.checkpoints),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    if facts.class_names and config.evaluation.every_epochs:
+        online = _online_evaluation(config, model)
+        return [online, *found] if online else found
+    return found
+
+
+def _online_evaluation(config, model):
+    from keras_twins import callbacks, experiment
+    from keras_twins.errors import InputError
+
+    try:
+        test = experiment.load(config, config.test_split, labels=True)
+    except InputError as error:
+        print(f"no kNN accuracy while training: {error}")
+        return None
+    bank = experiment.load(config, config.train_split, labels=True)
+    bank = bank.take(config.evaluation.bank_images)
+    return callbacks.OnlineEvaluation(
+        experiment.pixel_encoder(config, model.encoder),
+        experiment.evaluation_batches(config, bank),
+        experiment.evaluation_batches(config, test),
+        every_epochs=config.evaluation.every_epochs,
+        k=config.evaluation.k,
+        temperature=config.evaluation.temperature,
+    )
+
+
+def _say(config, facts, model, strategy, steps, first_epoch, workdir):
+    replicas = strategy.num_replicas_in_sync
+    print(
+        f"keras-twins train: {facts.num_images} images of {config.dataset}, "
+        f"{config.loss.name} loss, encoder {config.encoder.name} with "
+        f"{model.encoder.count_params():,} weights, projector "
+        f"{'-'.join(map(str, config.projector))}\n"
+        f"{config.epochs} epochs of {steps} steps of {config.batch_size} pairs on "
+        f"{replicas} replica{'s' if replicas > 1 else ''}, into {workdir.path}"
+    )
+    if first_epoch:
+        print(f"going on after epoch {first_epoch}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,25 @@
+"""What all tests share: quiet logs, one seed, reference values."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+import keras_twins  # noqa: F401  (sets up TensorFlow before anything imports it)
+
+GOLDEN = pathlib.Path(__file__).parent / "losses" / "golden"
+
+
+@pytest.fixture(params=sorted(GOLDEN.glob("*.npz")), ids=lambda path: path.stem)
+def golden(request):
+    """Inputs, losses and gradients of the two reference codes, in double precision."""
+    with np.load(request.param) as file:
+        return dict(file)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
