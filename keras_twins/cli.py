@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import sys
+import tempfile
 
 from absl import app, flags
 
@@ -40,7 +41,6 @@ def main():
         close = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         _fail(f"{command!r} is no command of keras-twins{hint}")
-    _quiet()
     name = "keras_twins.export.__main__" if command == "export" else None
     module = importlib.import_module(name or f"keras_twins.{command}")
     run(module.main, [f"keras-twins {command}", *arguments[1:]])
@@ -48,7 +48,6 @@ def main():
 
 def run(main, argv=None):
     """Runs a command's `main(argv)`; a user's mistake is one line and status 1."""
-    _quiet()
 
     def guarded(argv):
         try:
@@ -71,6 +70,11 @@ def config():
     except Exception as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise InputError(f"--config={flag.config_filename}: {reason}") from error
+
+
+def verbosity():
+    """What `fit` is to show: a bar on a terminal, else a line an epoch."""
+    return 1 if sys.stdout.isatty() else 2
 
 
 def _parse(argv):
@@ -107,9 +111,22 @@ def _override(argv, key):
     return "--config"
 
 
-def _quiet():
-    """Leaves the screen to the command: TensorFlow logs its errors alone."""
+def start_tensorflow():
+    """Imports TensorFlow without what its C++ parts say before a level can be set.
+
+    A command calls this before it uses TensorFlow; an import that fails is heard.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _fail(message):

@@ -1,5 +1,6 @@
 """Which `tf.distribute` strategy runs a job, and what replicas exchange."""
 
+import contextlib
 import json
 import os
 
@@ -93,6 +94,30 @@ def is_chief(strategy):
 def several_workers(strategy):
     """Whether the replicas of a strategy are spread over processes."""
     return getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()
+
+
+@contextlib.contextmanager
+def explain_lost_workers():
+    """Turns the end of the communication between workers into one line.
+
+    Raises:
+        InputError: where TensorFlow says that another worker is gone.
+    """
+    lost = (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.InternalError,
+    )
+    try:
+        yield
+    except lost as error:
+        if not os.environ.get("TF_CONFIG") and "Collective" not in error.message:
+            raise
+        raise InputError(
+            "another worker is gone, so this one stops; run the same command again on "
+            f"all workers to go on ({error.message.strip().splitlines()[-1]})"
+        ) from error
 
 
 def _tpu_strategy():

@@ -17,6 +17,8 @@ FLAGS = flags.FLAGS
 
 def main(argv):
     del argv
+    cli.start_tensorflow()
+
     from keras_twins.workdir import Workdir
 
     workdir = Workdir(FLAGS.workdir)

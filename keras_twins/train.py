@@ -32,11 +32,14 @@ FLAGS = flags.FLAGS
 def main(argv):
     del argv
     config = cli.config()
+    cli.start_tensorflow()
 
     from keras_twins import distribution
     from keras_twins.workdir import Workdir
 
-    train(config, Workdir(FLAGS.workdir), distribution.strategy(FLAGS.strategy))
+    strategy = distribution.strategy(FLAGS.strategy)
+    with distribution.explain_lost_workers():
+        train(config, Workdir(FLAGS.workdir), strategy, verbose=cli.verbosity())
 
 
 def train(config, workdir, strategy, verbose=1):

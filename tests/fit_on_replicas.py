@@ -1,7 +1,8 @@
-"""Trains a small model on R logical CPU devices and writes what came out.
+"""Trains small models on R logical CPU devices, or on the workers of TF_CONFIG.
 
-Run by `distribution_test.py` as a process of its own, since logical devices must be
-set up before TensorFlow starts: `fit_on_replicas.py R SPEC.json OUTPUT.npz`.
+Run by `distribution_test.py` as a process of its own, since devices must be set up
+before TensorFlow starts: `fit_on_replicas.py R SPECS.json OUTPUT_DIR`. SPECS.json maps
+names to what is trained; each gives OUTPUT_DIR/NAME.npz with history and weights.
 """
 
 import json
@@ -19,45 +20,62 @@ OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3),
     "lars": lambda: kt.optimizers.LARS(1.0, exempt_rate=0.02),
 }
+BATCHES, BATCH_SIZE, LAST_BATCH = 4, 16, 5  # of four replicas, one gets none of five
+IMAGE_SHAPE = (8, 8, 3)
 
 
-def unlike_pairs(batches, batch_size, last, seed=0):
+def unlike_pairs(seed=0):
     """Pairs whose mean and scale drift along the batch, so that shards differ."""
     rng = np.random.default_rng(seed)
-    count = (batches - 1) * batch_size + last
-    drift = np.linspace(0.2, 3.0, batch_size)[np.arange(count) % batch_size]
+    count = (BATCHES - 1) * BATCH_SIZE + LAST_BATCH
+    drift = np.linspace(0.2, 3.0, BATCH_SIZE)[np.arange(count) % BATCH_SIZE]
     drift = drift[:, None, None, None]
-    base = rng.normal(size=(count, 8, 8, 3)) * drift + drift
-    noise = 0.3 * rng.normal(size=(2, count, 8, 8, 3))
+    base = rng.normal(size=(count, *IMAGE_SHAPE)) * drift + drift
+    noise = 0.3 * rng.normal(size=(2, count, *IMAGE_SHAPE))
     return tuple((base + n).astype("float32") for n in noise)
 
 
-def build(spec):
-    keras.utils.set_random_seed(1)
-    encoder = kt.models.residual_encoder((8, 8, 3), "small", (8, 16), (1, 1))
-    return kt.models.Twins(encoder, kt.models.projector(16, spec["projector"]))
-
-
-def main(replicas, spec, output):
-    if spec["precision"] != "float32":
-        keras.config.set_dtype_policy(spec["precision"])
+def make_strategy(replicas):
+    if replicas == 0:
+        return kt.distribution.strategy("multi_worker")
     if replicas == 1:
-        strategy = tf.distribute.get_strategy()
-    else:
-        device = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            device, [tf.config.LogicalDeviceConfiguration()] * replicas
-        )
-        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+        return kt.distribution.strategy("one")
+    device = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        device, [tf.config.LogicalDeviceConfiguration()] * replicas
+    )
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+
+
+def make_model(spec):
+    keras.utils.set_random_seed(1)
+    encoder = kt.models.residual_encoder(IMAGE_SHAPE, "small", (8,), (1,))
+    model = kt.models.Twins(encoder, kt.models.projector(8, (32, 32)))
+    loss = LOSSES[spec["loss"]](redundancy_weight=0.01, form=spec["form"])
+    model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
+    return model
+
+
+def train(strategy, spec):
+    keras.config.set_dtype_policy(spec.get("precision", "float32"))
     with strategy.scope():
-        model = build(spec)
-        loss = LOSSES[spec["loss"]](redundancy_weight=0.01, form=spec["form"])
-        model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
-    pairs = unlike_pairs(spec["batches"], spec["batch_size"], spec["last"])
-    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(spec["batch_size"])
-    history = model.fit(dataset, epochs=spec["epochs"], verbose=0, shuffle=False)
+        model = make_model(spec)
+    pairs = tf.data.Dataset.from_tensor_slices(unlike_pairs()).batch(BATCH_SIZE)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    history = model.fit(pairs.with_options(options), epochs=2, verbose=0, shuffle=False)
     weights = {f"w{i:03d}": w.numpy() for i, w in enumerate(model.weights)}
-    np.savez(output, **history.history, **weights)
+    return history.history | weights
+
+
+def main(replicas, specs, output):
+    strategy = make_strategy(replicas)
+    for name, spec in specs.items():
+        found = train(strategy, spec)
+        if kt.distribution.is_chief(strategy):
+            np.savez(f"{output}/{name}.npz", **found)
 
 
 if __name__ == "__main__":

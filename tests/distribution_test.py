@@ -1,0 +1,157 @@
+"""One device and any number of replicas: the same loss, metrics and weights."""
+
+import itertools
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_twins import distribution
+from keras_twins.errors import InputError
+
+SCRIPT = pathlib.Path(__file__).parent / "fit_on_replicas.py"
+EXACT = {
+    "-".join(key): dict(zip(("loss", "form", "optimizer"), key, strict=True))
+    for key in itertools.product(
+        ("barlow_twins", "hsic"), ("gram", "correlation"), ("sgd", "adam", "lars")
+    )
+}
+MIXED = {
+    f"mixed_{dtype}": {
+        "loss": "hsic",
+        "form": "gram",
+        "optimizer": "sgd",
+        "precision": f"mixed_{dtype}",
+    }
+    for dtype in ("float16", "bfloat16")
+}
+AUTO = {"auto": {"loss": "barlow_twins", "form": "auto", "optimizer": "sgd"}}
+
+
+def start(replicas, specs, folder, **environment):
+    folder.mkdir(exist_ok=True)
+    specs_file = folder / "specs.json"
+    specs_file.write_text(json.dumps(specs))
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, str(replicas), specs_file, folder],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(*processes):
+    for process in processes:
+        output, _ = process.communicate(timeout=500)
+        assert process.returncode == 0, output[-4000:]
+
+
+def read(folder):
+    """`{name: (metrics, weights)}` of the specs that were trained."""
+    found = {}
+    for path in folder.glob("*.npz"):
+        with np.load(path) as file:
+            weights = [file[key] for key in sorted(file) if key[1:].isdigit()]
+            metrics = {k: file[k] for k in file if not k[1:].isdigit()}
+            found[path.stem] = metrics, np.concatenate([w.ravel() for w in weights])
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What came out on one, two and four replicas of one process."""
+    folder = tmp_path_factory.mktemp("replicas")
+    specs = EXACT | MIXED | AUTO
+    for replicas in (1, 2, 4):
+        finish(start(replicas, specs, folder / str(replicas)))
+    return {replicas: read(folder / str(replicas)) for replicas in (1, 2, 4)}
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("name", [*EXACT, *MIXED, *AUTO])
+def test_replicas_train_as_one_device(trained, replicas, name):
+    tolerance = 2e-2 if name in MIXED else 1e-5
+    metrics, weights = trained[1][name]
+    others, other_weights = trained[replicas][name]
+    for key in ("loss", "on_diagonal", "off_diagonal", "embedding_std"):
+        np.testing.assert_allclose(others[key], metrics[key], rtol=tolerance)
+    change = np.linalg.norm(other_weights - weights)
+    assert change <= tolerance * np.linalg.norm(weights)
+
+
+def test_training_moves_the_weights(trained):
+    """So that equal weights are no accident of weights that stay as they were."""
+    weights = [trained[1][name][1] for name in EXACT]
+    for one, other in itertools.pairwise(weights):
+        assert np.linalg.norm(one - other) > 1e-3 * np.linalg.norm(one)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def test_two_worker_processes_train_as_one_device(trained, tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto"]
+    specs = {name: (EXACT | AUTO)[name] for name in names}
+    workers = [
+        start(
+            0,
+            specs,
+            tmp_path,
+            TF_CONFIG=json.dumps(
+                {
+                    "cluster": {"worker": addresses},
+                    "task": {"type": "worker", "index": index},
+                }
+            ),
+        )
+        for index in range(2)
+    ]
+    finish(*workers)
+    found = read(tmp_path)
+    assert found.keys() == set(names)
+    for name in names:
+        metrics, weights = trained[1][name]
+        np.testing.assert_allclose(found[name][0]["loss"], metrics["loss"], rtol=1e-4)
+        change = np.linalg.norm(found[name][1] - weights)
+        assert change <= 1e-4 * np.linalg.norm(weights)
+
+
+WORKERS = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "TF_CONFIG is not set"),
+        ("{worker: 1}", "does not name this task"),
+        ("[]", "does not name this task"),
+        (json.dumps({"cluster": WORKERS}), "does not name this task"),
+        (
+            json.dumps({"cluster": WORKERS, "task": {"type": "ps", "index": 0}}),
+            "does not name this task",
+        ),
+        (
+            json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}),
+            "names task worker 2, but its cluster has 2",
+        ),
+    ],
+)
+def test_bad_tf_config_is_one_line(monkeypatch, text, message):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match=message) as error:
+        distribution.strategy("multi_worker")
+    assert "\n" not in str(error.value)
