@@ -221,7 +221,9 @@ def _webp_as_png(file, encoded):
     try:
         image = Image.open(io.BytesIO(encoded)).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file}: {error}") from error
+        raise InputError(
+            f"{file}: is no picture that can be decoded: {error}"
+        ) from error
     png = io.BytesIO()
     image.save(png, "PNG", compress_level=1)
     return png.getvalue()
@@ -231,8 +233,10 @@ def _reason(error):
     said = re.search(r"assertion failed: \[image_bytes\[\d+\] (.*?)\]\s", error.message)
     if said:
         return said.group(1)
-    first = re.sub(r"\{\{.*?\}\}\s*", "", error.message).splitlines()[0]
-    return f"is no picture that can be decoded: {first}"
+    # What the decoder said stands above the names of graph nodes, below any stack.
+    above = re.split(r"\s*\[\[", error.message, maxsplit=1)[0].strip()
+    last = re.sub(r"\{\{.*?\}\}\s*", "", above.splitlines()[-1])
+    return f"is no picture that can be decoded: {last}"
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def evaluate(config, workdir, verbose=1):
     untrained = experiment.pixel_encoder(config, experiment.model(config).encoder)
     rows = evaluation.compare(
         {
-            "raw pixels": None,
+            "raw pixels": evaluation.raw_pixels,
             "untrained encoder": untrained,
             "trained encoder": trained,
         },
