@@ -86,9 +86,7 @@ class TwinLoss(keras.losses.Loss):
         """
         z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
         statistics.check_pair(z_a, z_b)
-        a = statistics.standardise(z_a, self.eps, self.ddof)
-        b = statistics.standardise(z_b, self.eps, self.ddof)
-        n = statistics.global_count(a)
+        a, b, n = statistics.standardise(z_a, z_b, self.eps, self.ddof)
         return statistics.in_form(
             self.form,
             a,

@@ -62,36 +62,37 @@ def check_form(form):
     return form
 
 
-def global_count(z):
-    """Number of rows over all replicas, a float32 scalar."""
-    return replicas_lib.current().sum(ops.cast(ops.shape(z)[0], "float32"))
-
-
-def standardise(z, eps, ddof):
-    """Standardises each feature over the global batch.
+def standardise(z_a, z_b, eps, ddof):
+    """Standardises each feature of both views over the global batch.
 
     The mean and the centred second moment are reduced one after the other: the
     textbook shortcut E[z²] − E[z]² loses all its digits where |mean| ≫ deviation.
 
     Args:
-        z: `(n, D)`, this replica's shard, of any float dtype.
+        z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
+        z_b: `(n, D)`, its shard of the second view.
         eps: float. Added to the variance, under the root.
         ddof: int. The variance is divided by `N - ddof`.
 
     Returns:
-        `(n, D)` float32. A feature without variance becomes 0.
+        `(a, b, N)`: the standardised shards, float32, in which a feature without
+        variance is 0, and the size of the global batch, a float32 scalar.
     """
     replicas = replicas_lib.current()
-    z = ops.cast(z, "float32")
-    n = global_count(z)
-    mean = replicas.sum(ops.sum(z, axis=0)) / n
-    centred = z - mean
-    variance = replicas.sum(ops.sum(ops.square(centred), axis=0)) / (n - ddof)
-    positive = variance + eps > _ROUNDING * ops.square(mean)
-    scale = ops.where(
-        positive, ops.rsqrt(ops.where(positive, variance + eps, 1.0)), 0.0
-    )
-    return centred * scale
+    pair = [ops.cast(z, "float32") for z in (z_a, z_b)]
+    n = replicas.sum(ops.cast(ops.shape(z_a)[0], "float32"))
+    means = _reduced_sums(replicas, pair) / n
+    centred = [pair[0] - means[0], pair[1] - means[1]]
+    squares = _reduced_sums(replicas, [ops.square(z) for z in centred])
+    variances = squares / (n - ddof) + eps
+    positive = variances > _ROUNDING * ops.square(means)
+    scales = ops.where(positive, ops.rsqrt(ops.where(positive, variances, 1.0)), 0.0)
+    return centred[0] * scales[0], centred[1] * scales[1], n
+
+
+def _reduced_sums(replicas, pair):
+    """Sums of both views' features over all replicas, `(2, D)`, in one exchange."""
+    return replicas.sum(ops.stack([ops.sum(z, axis=0) for z in pair]))
 
 
 def correlation_matrix(a, b, n):
@@ -178,8 +179,7 @@ def cross_correlation(z_a, z_b, eps=1e-5, ddof=0):
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)
-    a, b = standardise(z_a, eps, ddof), standardise(z_b, eps, ddof)
-    return correlation_matrix(a, b, global_count(a))
+    return correlation_matrix(*standardise(z_a, z_b, eps, ddof))
 
 
 def linear_hsic(z_a, z_b, eps=1e-5, ddof=0):
@@ -202,8 +202,7 @@ def linear_hsic(z_a, z_b, eps=1e-5, ddof=0):
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)
-    a, b = standardise(z_a, eps, ddof), standardise(z_b, eps, ddof)
-    n = global_count(a)
+    a, b, n = standardise(z_a, z_b, eps, ddof)
     return in_form(
         "auto",
         a,

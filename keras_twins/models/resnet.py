@@ -87,7 +87,8 @@ def residual_encoder(
         widths: sequence of ints, the filters of each stage; the stem has those of the
             first.
         depths: sequence of as many ints, the blocks of each stage.
-        block: `"basic"` (two 3×3) or `"bottleneck"` (1×1, 3×3, 1×1, four times as wide).
+        block: `"basic"` (two 3×3) or `"bottleneck"` (1×1, 3×3, 1×1, four times as
+            wide).
         name: str.
 
     Returns:

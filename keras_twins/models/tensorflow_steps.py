@@ -70,8 +70,8 @@ class TensorFlowSteps(distribution.SeveralWorkers):
             return self.views(images, keys=keys)
         if len(tensors) != 2:
             raise ValueError(
-                "A model without `views` is trained on pairs of views. Expected batches "
-                "`(view_a, view_b)`, or images and `Twins(..., views=TwoViews(...))`. "
+                "A model without `views` is trained on pairs of views. Expected "
+                "batches `(view_a, view_b)`, or `Twins(..., views=TwoViews(...))`. "
                 f"Received: {len(tensors)} tensor(s) a batch"
             )
         return tuple(tensors)

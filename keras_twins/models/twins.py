@@ -20,12 +20,12 @@ class Twins(_Steps, keras.Model):
 
     With the TensorFlow backend, `fit` and `evaluate` report `loss`, `on_diagonal` (mean
     of Cᵢᵢ), `off_diagonal` (root mean square of Cᵢⱼ), `embedding_std` (mean deviation
-    of a feature of the L2-normalised embeddings, times √dim: 1 where they spread evenly,
-    0 where all are the same) and `effective_rank` (exponential of the entropy of the
-    normalised singular values of a batch of embeddings, Roy & Vetterli 2007: 1 where
+    of a feature of the L2-normalised embeddings, times √dim: 1 where they spread
+    evenly, 0 where all are the same) and `effective_rank` (exponential of the entropy of
+    the normalised singular values of a batch of embeddings, Roy & Vetterli 2007: 1 where
     they collapsed to a line, at most min(batch_size, dim)). The last two are measured
-    on the first and then on every sixteenth training step. Under a `tf.distribute` strategy everything is of
-    the global batch.
+    on the first and then on every sixteenth training step. Under a `tf.distribute`
+    strategy everything is of the global batch.
 
     Args:
         encoder: `keras.Model` from images `(batch_size, height, width, channels)` to
@@ -78,10 +78,9 @@ class Twins(_Steps, keras.Model):
             z_a = self.projector(self.encoder(view_a, training=training))
             z_b = self.projector(self.encoder(view_b, training=training))
             return z_a, z_b
-        return self.encoder(self._normalised(inputs), training=training)
-
-    def _normalised(self, images):
-        return images if self.views is None else self.views.normalise(images)
+        if self.views is not None:
+            inputs, _ = self.views(inputs, training=False)
+        return self.encoder(inputs, training=training)
 
     def embed(self, images, batch_size=256, verbose=0):
         """Embeddings of images.
