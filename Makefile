@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint bench clean
+# Tests that hold on every Keras backend; run on those that are installed.
+ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
+  tests/backends_test.py
+
+.PHONY: quickstart test test-backends lint bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +20,15 @@ quickstart: $(VENV)/installed
 
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest
+
+# `$(BIN)/pip install '.[backends]'` first, for JAX and PyTorch.
+test-backends: $(VENV)/installed
+	for backend in jax torch; do \
+	  if $(BIN)/python -c "import $$backend" 2>/dev/null; then \
+	    echo "Keras on $$backend" && \
+	    KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(ANY_BACKEND) || exit 1; \
+	  else echo "$$backend is not installed: not tested"; fi; \
+	done
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -91,6 +91,16 @@ def is_chief(strategy):
     )
 
 
+def worker_name(strategy):
+    """How a worker names itself at the start of a line, or nothing for the only one."""
+    if not several_workers(strategy):
+        return ""
+    resolver = strategy.cluster_resolver
+    workers = len(resolver.cluster_spec().job_tasks(resolver.task_type))
+    chief = ", the chief" if is_chief(strategy) else ""
+    return f" ({resolver.task_type} {resolver.task_id} of {workers}{chief})"
+
+
 def several_workers(strategy):
     """Whether the replicas of a strategy are spread over processes."""
     return getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import tensorflow as tf
 
 from keras_twins import data, losses, models, optimizers
 from keras_twins.augment import TwoViews
@@ -57,6 +58,11 @@ def stages(config):
     `config.sizes` holds `(image_size, epochs)` pairs for what comes before the views of
     full size.
     """
+    if config.sizes and config.views_on_device:
+        raise InputError(
+            "--config.sizes and --config.views_on_device exclude each other: the model "
+            "makes views of one size"
+        )
     found, epoch = [], 0
     for image_size, epochs in config.sizes:
         found.append(Stage(epoch, epoch + epochs, image_size))
@@ -76,22 +82,38 @@ def views(config, image_size):
 
 
 def training_pairs(config, images, steps_per_epoch, first_epoch):
-    """Endless data set of pairs of views that begins with `first_epoch`."""
+    """Pairs of views of the epochs from `first_epoch` on, in batches.
+
+    Images alone where the model makes the views.
+    """
     pairs = None
     for stage in stages(config):
         if stage.end_epoch <= first_epoch:
             continue
         begin = max(first_epoch, stage.first_epoch)
-        part = data.two_view_pipeline(
-            images,
-            views(config, stage.image_size),
-            config.batch_size,
-            seed=config.seed,
-            start=(begin, 0),
-        )
+        settings = {"seed": config.seed, "start": (begin, 0)}
+        if config.views_on_device:
+            part = _image_batches(config, images, settings)
+        else:
+            layer = views(config, stage.image_size)
+            part = data.two_view_pipeline(images, layer, config.batch_size, **settings)
         part = part.take(steps_per_epoch * (stage.end_epoch - begin))
         pairs = part if pairs is None else pairs.concatenate(part)
-    return pairs
+    options = tf.data.Options()
+    # Several workers cut the same global batches into their shares.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return pairs.with_options(options)
+
+
+def _image_batches(config, images, settings):
+    try:
+        return data.image_batches(images, config.batch_size, **settings)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"--config.views_on_device=True: {error}") from error
 
 
 def encoder(config):

@@ -60,7 +60,7 @@ def train(config, workdir, strategy, verbose=1):
     """
     import keras
 
-    from keras_twins import checkpoints, experiment
+    from keras_twins import checkpoints, distribution, experiment
 
     began = time.monotonic()
     keras.config.set_dtype_policy(config.precision)
@@ -71,7 +71,8 @@ def train(config, workdir, strategy, verbose=1):
         model.compile(experiment.optimizer(config, steps), loss=experiment.loss(config))
         model.optimizer.build(model.trainable_variables)
     images = experiment.load(config, config.train_split)
-    workdir.claim(config)
+    writes = distribution.is_chief(strategy)
+    workdir.claim(config, write=writes)
     first_epoch = checkpoints.restore(model, workdir.checkpoints)
     _say(config, facts, model, strategy, steps, first_epoch, workdir)
     if first_epoch < config.epochs:
@@ -81,15 +82,19 @@ def train(config, workdir, strategy, verbose=1):
             initial_epoch=first_epoch,
             epochs=config.epochs,
             shuffle=False,
-            verbose=verbose,
-            callbacks=_callbacks(config, facts, model, workdir, first_epoch),
+            verbose=verbose if writes else 0,
+            callbacks=[
+                *(_writers(config, facts, model, workdir, first_epoch) * writes),
+                keras.callbacks.TerminateOnNaN(),
+            ],
         )
-    model.save(workdir.model)
-    experiment.pixel_encoder(config, model.encoder).save(workdir.encoder)
-    print(
-        f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes pixels "
-        f"(0..255), {workdir.model} is the whole model"
-    )
+    if writes:
+        model.save(workdir.model)
+        experiment.pixel_encoder(config, model.encoder).save(workdir.encoder)
+        print(
+            f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes "
+            f"pixels (0..255), {workdir.model} is the whole model"
+        )
     return model
 
 
@@ -110,7 +115,8 @@ def _steps_per_epoch(config, facts, strategy):
     return facts.num_images // config.batch_size
 
 
-def _callbacks(config, facts, model, workdir, first_epoch):
+def _writers(config, facts, model, workdir, first_epoch):
+    """The callbacks that evaluate and write, on the one process that does so."""
     import keras
 
     from keras_twins import callbacks
@@ -121,7 +127,6 @@ def _callbacks(config, facts, model, workdir, first_epoch):
         metrics,
         keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
         callbacks.Checkpoint(workdir.checkpoints),
-        keras.callbacks.TerminateOnNaN(),
     ]
     if facts.class_names and config.evaluation.every_epochs:
         online = _online_evaluation(config, model)
@@ -151,11 +156,13 @@ def _online_evaluation(config, model):
 
 
 def _say(config, facts, model, strategy, steps, first_epoch, workdir):
+    from keras_twins import distribution
+
     replicas = strategy.num_replicas_in_sync
     print(
-        f"keras-twins train: {facts.num_images} images of {config.dataset}, "
-        f"{config.loss.name} loss, encoder {config.encoder.name} with "
-        f"{model.encoder.count_params():,} weights, projector "
+        f"keras-twins train{distribution.worker_name(strategy)}: {facts.num_images} "
+        f"images of {config.dataset}, {config.loss.name} loss, encoder "
+        f"{config.encoder.name} of {model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}\n"
         f"{config.epochs} epochs of {steps} steps of {config.batch_size} pairs on "
         f"{replicas} replica{'s' if replicas > 1 else ''}, into {workdir.path}"

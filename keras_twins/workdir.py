@@ -24,11 +24,13 @@ class Workdir:
         self.encoder = self.path / "encoder.keras"
         self.model = self.path / "model.keras"
 
-    def claim(self, config):
+    def claim(self, config, write=True):
         """Writes `config.json`, or checks that the one that is here says the same.
 
         Args:
             config: `ConfigDict`.
+            write: bool. Whether this process is the one that writes the folder; the
+                others only check it.
 
         Raises:
             InputError: if the folder belongs to a run with another configuration, or
@@ -39,6 +41,8 @@ class Workdir:
             return
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--workdir={self.path} is a file")
+        if not write:
+            return
         if self.path.is_dir() and any(self.path.iterdir()):
             raise InputError(
                 f"--workdir={self.path} is not empty and holds no run (no config.json)"
