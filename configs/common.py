@@ -44,7 +44,7 @@ def base(views):
 
     # Optimization.
     config.epochs = 100
-    config.optimizer = ConfigDict(
+    config.optimizer = ConfigDict(  # the cosine ends at final_rate × learning_rate
         {
             "name": "adam",
             "learning_rate": 1e-3,

@@ -8,12 +8,14 @@ STEMS = ("cifar", "small", "imagenet")
 
 def _conv(x, filters, kernel, stride, name):
     """Convolution padded alike on both sides, as PyTorch does it, without a bias."""
-    if kernel > 1:
+    same = stride == 1 or kernel == 1
+    if not same:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return layers.Conv2D(
         filters,
         kernel,
         strides=stride,
+        padding="same" if same else "valid",
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out"),
         name=name,
