@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 
-from absl import app, flags
+from absl import app, flags, logging
 
 import keras_twins
 from keras_twins.errors import InputError
@@ -117,6 +117,7 @@ def start_tensorflow():
     A command calls this before it uses TensorFlow; an import that fails is heard.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.set_verbosity(logging.ERROR)
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)

@@ -91,6 +91,16 @@ def is_chief(strategy):
     )
 
 
+def wait_for_all(strategy):
+    """Returns once every worker has come this far; a worker that ends takes the others.
+
+    The first worker evaluates and writes while the others have nothing left to do.
+    """
+    if several_workers(strategy):
+        ones = strategy.run(lambda: tf.ones([]))
+        strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
+
+
 def worker_name(strategy):
     """How a worker names itself at the start of a line, or nothing for the only one."""
     if not several_workers(strategy):

@@ -41,6 +41,7 @@ def main(argv):
         raise InputError("--model_dir is missing; expected an exported model's folder")
     version = newest_version(FLAGS.model_dir)
     files = find_images(argv[1:])
+    cli.start_tensorflow()
     embeddings = embed_files(load_signature(version), files, FLAGS.batch_size)
     if output is None:
         print_embeddings(files, embeddings)

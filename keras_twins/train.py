@@ -95,6 +95,7 @@ def train(config, workdir, strategy, verbose=1):
             f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes "
             f"pixels (0..255), {workdir.model} is the whole model"
         )
+    distribution.wait_for_all(strategy)
     return model
 
 
