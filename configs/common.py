@@ -49,7 +49,7 @@ def base(views):
             "name": "adam",
             "learning_rate": 1e-3,
             "weight_decay": 1e-6,
-            "warmup_epochs": 10,
+            "warmup_epochs": 10.0,
             "final_rate": 0.0,
         }
     )

@@ -24,6 +24,6 @@ def get_config():
     config.optimizer.name = "adamw"
     config.optimizer.learning_rate = 2e-3
     config.optimizer.weight_decay = 1e-4
-    config.optimizer.warmup_epochs = 4
+    config.optimizer.warmup_epochs = 4.0
     config.evaluation.every_epochs = 10
     return config

@@ -84,7 +84,8 @@ def _parse(argv):
     except flags.Error as error:
         if any(a in ("--help", "-h", "--helpshort", "--helpfull") for a in argv):
             raise
-        _fail(str(error).splitlines()[0])
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        _fail(" ".join(dict.fromkeys((lines[0], lines[-1]))))
     except (AttributeError, KeyError) as error:
         key = re.sub(r"[^\w.]", "", str(error).split(".")[-1])
         _fail(f"{_override(argv, key)}: the configuration has no key {key!r}")

@@ -23,7 +23,7 @@ def small_config(**overrides):
     config.encoder.widths = (16, 32, 64)
     config.projector = (128, 128)
     config.epochs = 8
-    config.optimizer.warmup_epochs = 1
+    config.optimizer.warmup_epochs = 1.0
     config.evaluation.every_epochs = 4
     config.update_from_flattened_dict(overrides)
     return config
@@ -139,7 +139,7 @@ def test_views_on_the_device(tmp_path):
         ({"loss.name": "simclr"}, r"loss.name=simclr does not exist.*barlow_twins"),
         ({"encoder.name": "vgg"}, r"encoder.name=vgg does not exist.*resnet18"),
         ({"loss.ddof": 3}, r"config.loss.*ddof"),
-        ({"optimizer.warmup_epochs": 8}, r"warmup_epochs=8 must be"),
+        ({"optimizer.warmup_epochs": 8.0}, r"warmup_epochs=8.0 must be"),
         ({"sizes": ((8, 8),)}, r"sizes=.*takes 8 epochs"),
     ],
 )

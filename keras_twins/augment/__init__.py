@@ -1,0 +1,14 @@
+"""Two random views of every image, as one keras-cv layer."""
+
+from keras_twins.augment.presets import preset
+
+__all__ = ["TwoViews", "preset"]
+
+
+def __getattr__(name):
+    # keras-cv takes seconds to import, and a config that only reads presets needs none.
+    if name == "TwoViews":
+        from keras_twins.augment.two_views import TwoViews
+
+        return TwoViews
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,18 @@
+"""Collections of images, and the `tf.data` pipelines that read them."""
+
+from keras_twins.data.decode import explain_read_errors
+from keras_twins.data.evaluation import evaluation_pipeline
+from keras_twins.data.loading import describe, load
+from keras_twins.data.pipeline import image_batches, two_view_pipeline
+from keras_twins.data.sources import Description, from_arrays
+
+__all__ = [
+    "Description",
+    "describe",
+    "evaluation_pipeline",
+    "explain_read_errors",
+    "from_arrays",
+    "image_batches",
+    "load",
+    "two_view_pipeline",
+]

@@ -154,16 +154,16 @@ def test_folders_without_images_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
-def _damaged(path, kind):
+def _damage(path, kind):
     if kind == "text":
         path.write_text("no image at all")
     elif kind == "empty":
         path.write_bytes(b"")
     elif kind == "truncated":
-        Image.fromarray(RGB).save(path, "PNG")
-        path.write_bytes(path.read_bytes()[:60])
+        Image.new("L", (3, 2)).save(path)
+        path.write_bytes(path.read_bytes()[:50])
     elif kind == "animated webp":
-        frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+        frames = [Image.fromarray(RGB[:2, :3]), Image.fromarray(RGB[2:4, :3])]
         frames[0].save(
             path, "WEBP", save_all=True, append_images=frames[1:], lossless=True
         )
@@ -172,13 +172,16 @@ def _damaged(path, kind):
 @pytest.mark.parametrize("kind", ["text", "empty", "truncated", "animated webp"])
 def test_a_file_that_cannot_be_decoded_is_named(tmp_path, kind):
     name = _folder(tmp_path, "a.png", "c.png")
-    _damaged(tmp_path / "b [1].png", kind)
+    _damage(tmp_path / "b [1].png", kind)
     dataset = data.load(name)
     expected = f"{tmp_path}/b [1].png cannot be read as an image"
     with pytest.raises(InputError) as error:
         list(dataset)
     assert str(error.value) == expected
-    # The same where a pipeline on top of it fails.
+    # The same where images are cached, and where a pipeline on top of them fails.
+    with pytest.raises(InputError) as error:
+        data.image_batches(dataset, 2)
+    assert str(error.value) == expected
     with pytest.raises(InputError) as error, data.explain_read_errors(dataset):
         list(dataset.map(lambda image: image))
     assert str(error.value) == expected
@@ -186,7 +189,7 @@ def test_a_file_that_cannot_be_decoded_is_named(tmp_path, kind):
 
 def test_errors_that_are_not_about_images_pass(tmp_path):
     dataset = data.load(_folder(tmp_path, "a.png"))
-    _damaged(tmp_path / "a.png", "text")
+    _damage(tmp_path / "a.png", "text")
     with pytest.raises(tf.errors.InvalidArgumentError, match="model"):
         with data.explain_read_errors(dataset):
             raise tf.errors.InvalidArgumentError(None, None, "the model's shapes")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_twins import data
 from keras_twins.data import memory
+from keras_twins.data.sources import SourceDataset
 from keras_twins.errors import InputError
 
 COUNT = 11
@@ -36,76 +37,74 @@ def _batches(images, batch_size, count=None, **options):
     return [batch[:, 0, 0, 0].tolist() for batch in found]
 
 
-def test_an_epoch_has_every_image_once(images):
-    batches = _batches(images, 4, drop_remainder=False)
-    assert [len(batch) for batch in batches] == [4, 4, 3]
-    assert sorted(sum(batches, [])) == list(range(COUNT))
+@pytest.fixture(scope="module")
+def run(images):
+    """The batches of five endless epochs: 4, 4 and 3 images in each."""
+    return _batches(images, 4, 15, start=(0, 0), drop_remainder=False)
 
 
-def test_endless_epochs_have_every_image_once_and_differ(images):
-    batches = _batches(images, 4, 12, start=(0, 0), drop_remainder=False)
-    assert [len(batch) for batch in batches] == [4, 4, 3] * 4
-    epochs = [sum(batches[first : first + 3], []) for first in range(0, 12, 3)]
+def test_epochs_have_every_image_once_and_differ(run):
+    assert [len(batch) for batch in run] == [4, 4, 3] * 5
+    epochs = [sum(run[first : first + 3], []) for first in range(0, 15, 3)]
     assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
-    assert len(set(map(tuple, epochs))) == 4
+    assert len(set(map(tuple, epochs))) == 5
 
 
-def test_the_order_does_not_depend_on_the_batch_size(images):
-    def first_epoch(batch_size, steps):
-        options = {"start": (3, 0), "drop_remainder": False}
-        return sum(_batches(images, batch_size, steps, **options), [])
+def test_the_order_does_not_depend_on_the_batch_size(images, run):
+    assert _batches(images, COUNT, 2, start=(3, 0)) == [
+        sum(run[9:12], []),
+        sum(run[12:15], []),
+    ]
 
-    assert first_epoch(4, 3) == first_epoch(COUNT, 1)
 
-
-@pytest.mark.parametrize("drop_remainder", [True, False])
+@pytest.mark.parametrize("start", [(2, 1), (0, 7)])
 def test_starting_late_gives_the_batches_of_a_run_from_the_beginning(
-    images, drop_remainder
+    images, run, start
 ):
-    steps = 2 if drop_remainder else 3
-    run = _batches(images, 4, 5 * steps, start=(0, 0), drop_remainder=drop_remainder)
-    for epoch, step in [(2, 1), (0, 2 * steps + 1)]:
-        first = epoch * steps + step
-        late = _batches(
-            images, 4, 4, start=(epoch, step), drop_remainder=drop_remainder
-        )
-        assert late == run[first : first + 4]
+    assert _batches(images, 4, 8, start=start, drop_remainder=False) == run[7:]
 
 
-def test_workers_share_every_global_batch(images):
+def test_a_short_last_batch_may_be_dropped(images, run):
+    full = [batch for batch in run if len(batch) == 4]
+    assert _batches(images, 4, 7, start=(1, 1)) == full[3:]
+
+
+def test_workers_share_every_global_batch(images, run):
     options = {"start": (1, 1), "drop_remainder": False}
-    whole = _batches(images, 4, 6, **options)
-    parts = [_batches(images, 4, 6, shard=(i, 2), **options) for i in range(2)]
-    for batch, even, odd in zip(whole, *parts, strict=True):
+    parts = [_batches(images, 4, 11, shard=(i, 2), **options) for i in range(2)]
+    for batch, even, odd in zip(run[4:], *parts, strict=True):
         assert (batch[::2], batch[1::2]) == (even, odd)
 
 
 def test_one_epoch_an_iteration_is_reproducible_and_new_each_time(images):
     def epochs(seed):
-        dataset = data.image_batches(images, 4, seed, cache=False)
-        assert int(dataset.cardinality()) == 2
+        dataset = data.image_batches(images, 4, seed, cache=False, drop_remainder=False)
+        assert int(dataset.cardinality()) == 3
         return [
             [batch[:, 0, 0, 0].tolist() for batch in dataset.as_numpy_iterator()]
             for _ in range(3)
         ]
 
     first = epochs(seed=5)
+    assert all(sorted(sum(epoch, [])) == list(range(COUNT)) for epoch in first)
     assert first == epochs(seed=5) != epochs(seed=6)
     assert first[0] != first[1] != first[2] != first[0]
 
 
-def test_batches_have_a_static_shape(images):
+def test_batches_have_a_static_shape():
+    images = data.from_arrays(IMAGES)
     spec = data.image_batches(images, 4, shard=(0, 2)).element_spec
     assert spec == tf.TensorSpec((2, 2, 2, 3), tf.uint8)
     endless = data.image_batches(images, 4, start=(0, 0))
     assert int(endless.cardinality()) == tf.data.INFINITE_CARDINALITY
 
 
-def test_reading_from_a_cache_or_from_files_gives_the_order_of_an_array(images):
-    expected = _batches(data.from_arrays(IMAGES), 4, 5, start=(0, 0))
-    assert _batches(images, 4, 5, start=(0, 0), cache=True) == expected
-    if getattr(images, "source", None):
-        assert _batches(images, 4, 5, start=(0, 0)) == expected
+def test_a_cache_and_files_give_the_order_of_an_array(images, run):
+    options = {"start": (0, 0), "drop_remainder": False}
+    expected = _batches(data.from_arrays(IMAGES), 4, 15, **options)
+    assert _batches(images, 4, 15, cache=True, **options) == expected
+    if isinstance(images, SourceDataset):
+        assert run == expected
 
 
 @pytest.mark.parametrize(("share", "reads"), [(1.0, 1), (0.0, 3)])
@@ -132,7 +131,7 @@ def test_more_than_all_images_make_no_batch():
     with pytest.raises(InputError, match="batch_size=12 is larger than the 11 images"):
         data.image_batches(images, 12)
     (batch,) = _batches(images, 12, drop_remainder=False)
-    assert len(batch) == COUNT
+    assert sorted(batch) == list(range(COUNT))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +153,7 @@ def test_what_is_no_collection_of_images_is_refused():
     dataset = tf.data.Dataset.from_tensor_slices(IMAGES)
     for images, message in [
         (IMAGES, "Expected a tf.data.Dataset"),
+        (dataset.map(lambda image: {"image": image}), "unbatched"),
         (dataset.batch(2), "unbatched.*Received: element_spec"),
         (dataset.repeat(), "must be known.*cardinality=-1"),
         (dataset.filter(lambda _: True), "must be known.*cardinality=-2"),

@@ -146,3 +146,10 @@ def test_bmp_variants_that_the_decoder_misreads_are_refused():
     compressed = bytearray(_encode(_rgb().quantize(), "BMP"))
     compressed[30] = 1
     assert "picture 7 is a BMP of a rare kind" in _refusal(bytes(compressed))
+
+
+def test_a_palette_that_lies_beyond_the_file_is_black():
+    # Asked for bytes past the end, TensorFlow fails with all bytes in its message.
+    broken = bytearray(_encode(_rgb().quantize(), "BMP"))
+    broken[16] = 255
+    assert not np.any(_decode(bytes(broken)))

@@ -11,6 +11,7 @@ from keras_twins.export import ExportError, export_saved_model, version_folders
 from keras_twins.export import saved_model as saved_model_module
 from keras_twins.export.check import as_objects, run_in_c_session
 from keras_twins.export.graph import EmbeddingGraph
+from keras_twins.export.precision import in_16_bits, with_precision
 
 SIZE, WIDTH = 12, 5
 
@@ -205,12 +206,28 @@ def test_a_16_bit_encoder_answers_in_float32_and_raw_lengths_on_request(
     encoder = _encoder(dtype="mixed_float16")
     version = export_saved_model(encoder, tmp_path, SIZE, normalise=False)
     assert version_folders(tmp_path) == {1: version}
-    signature = tf.saved_model.load(str(version)).signatures["embed_images"]
+    model = tf.saved_model.load(str(version))
     pixels = _pictures()[0][np.newaxis]
-    answer = signature(images=tf.constant(pixels))["embedding"]
+    answer = model.signatures["embed_images"](images=tf.constant(pixels))["embedding"]
     assert answer.dtype == tf.float32
     assert encoder(pixels).dtype == tf.float16
     np.testing.assert_allclose(answer, encoder(pixels), atol=1e-2)
+
+
+def test_precision_changes_the_arithmetic_and_keeps_the_weights():
+    pixels = _pictures()[0][np.newaxis]
+    inputs = keras.Input((SIZE, SIZE, 3))
+    nested = keras.Model(inputs, _encoder(dtype="mixed_float16")(inputs))
+    full = with_precision(nested, "float32")
+    np.testing.assert_allclose(full(pixels), _encoder()(pixels), atol=1e-6)
+    assert in_16_bits(nested) and not in_16_bits(full)
+    assert in_16_bits(with_precision(full, "mixed_bfloat16"))
+    assert with_precision(nested, None) is nested
+
+
+def test_an_unknown_precision_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="precision=int3"):
+        export_saved_model(_encoder(), tmp_path / "m", SIZE, precision="int3")
 
 
 @pytest.mark.parametrize(

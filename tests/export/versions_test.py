@@ -83,3 +83,10 @@ def test_a_folder_without_versions_is_named(tmp_path):
     (tmp_path / ".tmp-1").mkdir()
     with pytest.raises(InputError, match="holds no version"):
         newest_version(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file' cannot be made"):
+        with new_version(tmp_path / "file"):
+            pass

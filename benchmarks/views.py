@@ -1,0 +1,214 @@
+"""Two views per image: ours, the stock keras-cv chain and Pillow, in pairs/s.
+
+    python -m benchmarks.views [--photos=FOLDER] [--seconds=3] [--rounds=5]
+
+32-pixel views from arrays (CIFAR-10's recipe, batches of 256), then 224-pixel views
+from JPEG files, decoding included (ImageNet's recipe). The sides take turns within
+each round, so that whatever else the machine does touches all of them; the table
+shows medians over the rounds of the rates and of the ratios. The CPU time of a pair,
+all threads together, says what a side costs on a machine that has other work, too.
+"""
+
+import itertools
+import pathlib
+import resource
+import statistics
+import time
+
+import numpy as np
+from absl import app, flags
+
+from benchmarks.pil_views import PillowWorkers
+
+_PHOTOS = flags.DEFINE_string(
+    "photos", "../shared/data/photos", "Folder of JPEG photographs."
+)
+_SECONDS = flags.DEFINE_float("seconds", 3.0, "Seconds per side and round.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.")
+
+BATCH_SIZE = 256
+PHOTO_BATCH_SIZE = 32
+
+
+def main(_):
+    import tensorflow as tf
+
+    from keras_twins import augment
+
+    images = np.random.default_rng(0).integers(0, 256, (50_000, 32, 32, 3), np.uint8)
+    ours = _our_arrays(tf, augment, images, compiled=True)
+    _print_memory(ours, len(images) // BATCH_SIZE)
+    plain = _our_arrays(tf, augment, images, compiled=False)
+    sides = {
+        "keras-twins": Feed(ours, BATCH_SIZE),
+        "keras-twins, no XLA": Feed(plain, BATCH_SIZE),
+        "keras-cv layers": Feed(_stock_arrays(tf, augment, images), BATCH_SIZE),
+        "Pillow, 2 processes": PillowWorkers(
+            augment.preset("cifar10"), list(images[:2048])
+        ),
+    }
+    _print_table("32 x 32 from arrays, batch 256", _rounds(sides))
+    sides["Pillow, 2 processes"].close()
+
+    _photos(tf, augment)
+
+
+def _photos(tf, augment):
+    files = [path.read_bytes() for path in _jpegs(_PHOTOS.value)]
+    if not files:
+        print(f"No JPEG files in {_PHOTOS.value}: the 224-pixel views are left out.")
+        return
+    sides = {
+        "keras-twins": Feed(_our_photos(tf, augment, files), PHOTO_BATCH_SIZE),
+        "Pillow, 2 processes": PillowWorkers(augment.preset("imagenet"), files),
+    }
+    _print_table("224 x 224 from JPEG, decoding included", _rounds(sides))
+    sides["Pillow, 2 processes"].close()
+
+
+class Feed:
+    """Measures how fast batches come out of an endless `tf.data.Dataset`."""
+
+    def __init__(self, dataset, batch_size):
+        self._batches = iter(dataset)
+        self._batch_size = batch_size
+
+    def measure(self, seconds):
+        """Returns pairs/s and CPU seconds per pair."""
+        # What was made ahead while the other sides had their turn does not count.
+        for _ in range(8):
+            next(self._batches)
+        pairs, start, busy = 0, time.perf_counter(), time.process_time()
+        while (elapsed := time.perf_counter() - start) < seconds:
+            next(self._batches)
+            pairs += self._batch_size
+        return pairs / elapsed, (time.process_time() - busy) / pairs
+
+
+def _our_arrays(tf, augment, images, compiled):
+    views = augment.TwoViews("cifar10", seed=0)
+    if compiled:
+        views = tf.function(views, jit_compile=True)
+    return _map_batches(tf, images, views)
+
+
+def _stock_arrays(tf, augment, images):
+    spec = augment.preset("cifar10")
+    chains = [_stock_chain(spec, spec[name]) for name in ("view_a", "view_b")]
+    return _map_batches(
+        tf, images, lambda batch, _: tuple(chain(batch) for chain in chains)
+    )
+
+
+def _map_batches(tf, images, make_views):
+    """An endless dataset of views of the images' batches."""
+    images = tf.constant(images)
+    keys = tf.data.Dataset.range(2**62).batch(BATCH_SIZE, drop_remainder=True)
+    return keys.map(
+        lambda keys: make_views(tf.gather(images, keys % len(images)), keys),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    ).prefetch(2)
+
+
+def _our_photos(tf, augment, files):
+    views = augment.TwoViews("imagenet", seed=0)
+    finish = tf.function(views.finish, jit_compile=True)
+    # The cores are busy with an image each: no op gains from sharing them out further.
+    options = tf.data.Options()
+    options.threading.max_intra_op_parallelism = 1
+    keys = tf.data.Dataset.range(2**62)
+    return (
+        tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(files).repeat(), keys)
+        .map(
+            lambda data, key: (*views.resample_jpeg(data, key), key),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(PHOTO_BATCH_SIZE, drop_remainder=True)
+        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(2)
+        .with_options(options)
+    )
+
+
+def _stock_chain(spec, view):
+    """keras-cv's own layers, one for each step of the recipe, chained."""
+    from keras_cv import layers
+
+    saturation = 0.5 * view["saturation"]
+    jitter = layers.RandomColorJitter(
+        value_range=(0, 255),
+        brightness_factor=view["brightness"],
+        contrast_factor=view["contrast"],
+        saturation_factor=(0.5 - saturation, 0.5 + saturation),
+        hue_factor=(0.0, view["hue"]),
+    )
+    chain = [
+        layers.RandomCropAndResize(
+            (spec["image_size"],) * 2, view["crop_scale"], view["crop_ratio"]
+        ),
+        layers.RandomFlip("horizontal"),
+        layers.RandomApply(jitter, rate=view["jitter"]),
+        layers.RandomApply(layers.Grayscale(3), rate=view["greyscale"]),
+    ]
+    mean, std = np.float32(spec["mean"]), np.float32(spec["std"])
+
+    def apply(images):
+        for layer in chain:
+            images = layer(images)
+        return (images / 255.0 - mean) / std
+
+    return apply
+
+
+def _jpegs(folder):
+    suffixes = (".jpg", ".jpeg")
+    return sorted(
+        path
+        for path in pathlib.Path(folder).rglob("*")
+        if path.suffix.lower() in suffixes
+    )
+
+
+def _rounds(sides):
+    """Returns, per side, (pairs/s, CPU seconds per pair) for each round."""
+    measured = {name: [] for name in sides}
+    for _ in range(_ROUNDS.value):
+        for name, side in sides.items():
+            measured[name].append(side.measure(_SECONDS.value))
+    return measured
+
+
+def _print_table(title, measured):
+    print(f"\n{title}")
+    print(f"{'':22}{'pairs/s':>10}{'ours is':>10}{'CPU ms/pair':>14}{'ours is':>10}")
+    ours = measured["keras-twins"]
+    for name, theirs in measured.items():
+        rate, cost = map(statistics.median, zip(*theirs, strict=True))
+        rounds = list(zip(ours, theirs, strict=True))
+        faster = statistics.median(our[0] / their[0] for our, their in rounds)
+        cheaper = statistics.median(their[1] / our[1] for our, their in rounds)
+        print(
+            f"{name:22}{rate:10.0f}{faster:8.1f} x{1000 * cost:14.3f}{cheaper:8.1f} x",
+            flush=True,
+        )
+
+
+def _print_memory(dataset, steps):
+    """Runs one epoch and prints the process's peak memory early in it and after it."""
+    batches = itertools.islice(dataset, steps)
+    for step, _ in enumerate(batches, 1):
+        if step == steps // 5:
+            early = _peak_megabytes()
+    print(
+        f"Peak memory of the process: {early:.0f} MB a fifth into an epoch, "
+        f"{_peak_megabytes():.0f} MB after it.",
+        flush=True,
+    )
+
+
+def _peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,159 @@
+"""Checks of a written SavedModel before it is published."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_twins.export import c_session
+from keras_twins.export.reference import ExportError, full_float32
+
+_INVALID_ARGUMENT = 3
+
+
+def check_parity(version_dir, reference):
+    """Compares both signatures with the encoder's own embeddings, in TensorFlow.
+
+    Args:
+        version_dir: path of the SavedModel.
+        reference: `Reference`.
+
+    Returns:
+        float. The largest relative difference.
+
+    Raises:
+        ExportError: if it is larger than the reference tolerates.
+    """
+    signatures = tf.saved_model.load(str(version_dir)).signatures
+    encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
+    batches = [tf.constant(picture[np.newaxis]) for picture in reference.pictures]
+    with full_float32():
+        from_bytes = signatures["serving_default"](image_bytes=tf.constant(encoded))
+        from_pixels = [signatures["embed_images"](images=batch) for batch in batches]
+    from_pixels = np.concatenate([answer["embedding"] for answer in from_pixels])
+    return max(
+        reference.difference("serving_default", from_bytes["embedding"].numpy()),
+        reference.difference("embed_images", from_pixels),
+    )
+
+
+def check_c_session(version_dir, reference):
+    """Runs both signatures where TensorFlow Serving would, without TensorFlow's Python.
+
+    Beside the embeddings it checks that an empty batch gets an empty answer and that
+    a wrong rank is refused rather than ending the process.
+
+    Args: as `check_parity`.
+
+    Returns:
+        float. The largest relative difference; None where this TensorFlow comes
+        without its C library.
+
+    Raises:
+        ExportError: if an answer is wrong or the process dies.
+    """
+    if find_library() is None:
+        logging.warning(
+            "The export was not run through TensorFlow's C library, which this "
+            "installation lacks."
+        )
+        return None
+    count, width = reference.embeddings.shape
+    encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
+    # Signature, what it gets, how many embeddings it answers (None: it refuses).
+    cases = [
+        ("serving_default", as_objects(encoded), count),
+        ("serving_default", as_objects([]), 0),
+        *(("embed_images", p[np.newaxis], 1) for p in reference.pictures),
+        ("embed_images", np.zeros((0, 1, 1, 3), np.uint8), 0),
+        ("embed_images", np.zeros((1, 1, 3), np.uint8), None),
+    ]
+    answers = run_in_c_session(version_dir, [case[:2] for case in cases])
+    for (signature, value, rows), answer in zip(cases, answers, strict=True):
+        code, message, array = answer
+        wanted = (_INVALID_ARGUMENT, None) if rows is None else (0, (rows, width))
+        if (code, None if array is None else array.shape) != wanted:
+            raise ExportError(
+                f"{signature} answered shape {value.shape} with status {code} in "
+                f"TensorFlow's C library, not as expected: {message}"
+            )
+    arrays = [array for _, _, array in answers]
+    from_pixels = np.concatenate(arrays[2 : 2 + count])
+    return max(
+        reference.difference("serving_default in the C library", arrays[0]),
+        reference.difference("embed_images in the C library", from_pixels),
+    )
+
+
+def run_in_c_session(version_dir, cases):
+    """Runs cases in one process that has no TensorFlow Python.
+
+    Args:
+        version_dir: path of the SavedModel.
+        cases: list of `(signature, array)`: uint8, or objects of type bytes.
+
+    Returns:
+        list of `(code, message, array)`, as `CSession.run` gives them.
+
+    Raises:
+        ExportError: if the model does not load or the process dies.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        description = []
+        for n, (signature, value) in enumerate(cases):
+            feed, fetch = _tensor_names(version_dir, signature)
+            description.append({"input": feed, "output": fetch})
+            np.save(folder / f"{n}.npy", value, allow_pickle=True)
+        (folder / "cases.json").write_text(json.dumps(description))
+        process = subprocess.run(
+            # Isolated, so that nothing but the standard library and numpy is in reach.
+            [sys.executable, "-I", c_session.__file__, find_library(), version_dir]
+            + [folder],
+            # A GPU's memory is this process's.
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if process.returncode:
+            last = process.stderr.strip().splitlines()[-1:] or ["no message"]
+            raise ExportError(
+                f"TensorFlow's C library ended with status {process.returncode} on "
+                f"the exported model: {last[0]}"
+            )
+        results = []
+        for n, answer in enumerate(json.loads((folder / "answers.json").read_text())):
+            array = None if answer["code"] else np.load(folder / f"{n}.answer.npy")
+            results.append((answer["code"], answer["message"], array))
+        return results
+
+
+def find_library():
+    """Path of the C library that came with TensorFlow, or None."""
+    found = sorted(Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.*"))
+    return found[0] if found else None
+
+
+def as_objects(texts):
+    """A vector of bytes objects, which numpy would otherwise pad to one length."""
+    array = np.empty(len(texts), object)
+    array[:] = texts
+    return array
+
+
+def _tensor_names(version_dir, signature):
+    model = saved_model_pb2.SavedModel()
+    model.ParseFromString((Path(version_dir) / "saved_model.pb").read_bytes())
+    definition = model.meta_graphs[0].signature_def[signature]
+    (feed,) = definition.inputs.values()
+    (fetch,) = definition.outputs.values()
+    pairs = (tensor.name.rsplit(":", 1) for tensor in (feed, fetch))
+    return [(name, int(index)) for name, index in pairs]

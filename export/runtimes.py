@@ -1,0 +1,148 @@
+"""Exports for runtimes without TensorFlow: ONNX Runtime and LiteRT.
+
+Both hold what follows the preprocessing: `pixels`, float32 `(N, size, size, 3)` in
+0..255 as `keras_twins.data.preprocess.resize_and_crop` makes them, to `embedding`,
+float32 `(N, width)`.
+"""
+
+import tempfile
+
+import tensorflow as tf
+
+from keras_twins.errors import InputError
+from keras_twins.export.facts import write_facts
+from keras_twins.export.graph import check_encoder, embed_pixels
+from keras_twins.export.precision import in_16_bits, with_precision
+from keras_twins.export.reference import Reference, made_pictures
+from keras_twins.export.versions import new_version
+
+_OPSET = 18
+
+
+def export_onnx(encoder, output_dir, image_size, **options):
+    """Publishes an encoder as `output_dir/<version>/model.onnx`.
+
+    The file is compared with the encoder in ONNX Runtime before it is published. The
+    numbered folders are those that Triton Inference Server loads.
+
+    Args:
+        encoder, output_dir, image_size: as `export_saved_model`.
+        **options: `resize`, `normalise`, `precision`, `metadata` and `pictures`, as
+            `export_saved_model`.
+
+    Returns:
+        `pathlib.Path` of the version's folder.
+
+    Raises:
+        InputError: if the packages of the extra `onnx` are missing.
+        ValueError: if the encoder's input or output does not fit.
+        ExportError: if the file does not answer as the encoder does.
+    """
+    return _export("onnx", _onnx, encoder, output_dir, image_size, **options)
+
+
+def export_litert(encoder, output_dir, image_size, **options):
+    """Publishes an encoder as `output_dir/<version>/model.tflite`.
+
+    The file is compared with the encoder in LiteRT before it is published.
+
+    Args:
+        encoder, output_dir, image_size: as `export_saved_model`.
+        **options: `resize`, `normalise`, `precision`, `metadata` and `pictures`, as
+            `export_saved_model`.
+
+    Returns:
+        `pathlib.Path` of the version's folder.
+
+    Raises:
+        InputError: if the package of the extra `litert` is missing.
+        ValueError: if the encoder's input or output does not fit.
+        ExportError: if the file does not answer as the encoder does.
+    """
+    return _export("litert", _litert, encoder, output_dir, image_size, **options)
+
+
+def _export(
+    name,
+    convert,
+    encoder,
+    output_dir,
+    image_size,
+    *,
+    resize=None,
+    normalise=True,
+    precision=None,
+    metadata=None,
+    pictures=None,
+):
+    check_encoder(encoder, image_size)
+    exported = with_precision(encoder, precision)
+    pictures = made_pictures(image_size) if pictures is None else pictures
+    shortened = in_16_bits(encoder) or in_16_bits(exported)
+    reference = Reference(encoder, pictures, image_size, resize, normalise, shortened)
+    function = tf.function(
+        lambda pixels: {"embedding": embed_pixels(exported, pixels, normalise)},
+        input_signature=[
+            tf.TensorSpec((None, image_size, image_size, 3), tf.float32, "pixels")
+        ],
+        autograph=False,
+    )
+    with new_version(output_dir) as version:
+        answer = convert(function, exported, version.path, reference.pixels)
+        write_facts(
+            version.path / "keras_twins.json",
+            exported,
+            {name: reference.difference(name, answer)},
+            metadata,
+            format=name,
+            image_size=image_size,
+            resize=image_size if resize is None else resize,
+            normalised=normalise,
+            precision=precision,
+        )
+    return version.path
+
+
+def _onnx(function, encoder, folder, pixels):
+    """Writes the file and returns what ONNX Runtime answers."""
+    del encoder
+    try:
+        import onnxruntime
+        import tf2onnx
+    except ImportError as error:
+        raise _missing("onnx", "tf2onnx, onnx and onnxruntime") from error
+    path = str(folder / "model.onnx")
+    tf2onnx.convert.from_function(
+        function,
+        input_signature=function.input_signature,
+        opset=_OPSET,
+        output_path=path,
+    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (embedding,) = session.run(["embedding"], {"pixels": pixels})
+    return embedding
+
+
+def _litert(function, encoder, folder, pixels):
+    """Writes the file and returns what LiteRT answers."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise _missing("litert", "ai-edge-litert") from error
+    # The converter finds Keras's variables only in a SavedModel.
+    module = tf.Module()
+    module.encoder_variables = [v.value for v in encoder.variables]
+    with tempfile.TemporaryDirectory() as saved:
+        signature = function.get_concrete_function()
+        tf.saved_model.save(module, saved, signatures=signature)
+        model = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
+    (folder / "model.tflite").write_bytes(model)
+    runner = Interpreter(model_content=model).get_signature_runner("serving_default")
+    return runner(pixels=pixels)["embedding"]
+
+
+def _missing(extra, packages):
+    return InputError(
+        f"--format={extra} needs the packages {packages}; install them with: "
+        f'pip install "keras-twins[{extra}]"'
+    )

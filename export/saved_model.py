@@ -1,0 +1,110 @@
+"""Writes a trained encoder as a SavedModel that a server can load."""
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import fingerprinting_utils
+
+from keras_twins.export.check import check_c_session, check_parity
+from keras_twins.export.facts import write_facts
+from keras_twins.export.graph import EmbeddingGraph, check_encoder
+from keras_twins.export.precision import in_16_bits, with_precision
+from keras_twins.export.reference import Reference, made_pictures
+from keras_twins.export.versions import new_version
+from keras_twins.export.warmup import write_warmup_requests
+
+_INPUT_SHAPES = {"serving_default": (None,), "embed_images": (None, None, None, 3)}
+
+
+def export_saved_model(
+    encoder,
+    output_dir,
+    image_size,
+    *,
+    resize=None,
+    normalise=True,
+    precision=None,
+    max_pixels=64_000_000,
+    metadata=None,
+    pictures=None,
+    warmup_batch_sizes=(1, 8),
+):
+    """Publishes an encoder as the next version of a model for TensorFlow Serving.
+
+    The version has two signatures, both with one output, `embedding`: float32
+    `(N, width)`. `serving_default` takes `image_bytes`, a vector of encoded JPEG, PNG,
+    BMP or GIF pictures of any sizes; `embed_images` takes `images`, uint8
+    `(N, height, width, 3)`. Decoding, evaluation's preprocessing and the checks of
+    what comes in are part of the graph. Before it is published, the written model is
+    compared with the encoder and run by TensorFlow's C library.
+
+    Args:
+        encoder: Keras model from float32 `(batch, image_size, image_size, 3)` pixels
+            in 0..255 to `(batch, width)`.
+        output_dir: path. The model's folder; the version becomes
+            `output_dir/<number>/`, one more than the highest there.
+        image_size: int. Side of the encoder's input in pixels.
+        resize: int. What a picture's shorter side becomes before the centre crop, in
+            pixels. Defaults to `image_size`.
+        normalise: bool. Whether embeddings get unit length.
+        precision: "float32", "mixed_float16", "mixed_bfloat16", or None for the
+            encoder's own. What the exported encoder computes in; embeddings are
+            float32 whatever it is.
+        max_pixels: int. Width x height above which a picture is refused undecoded.
+        metadata: dict for JSON. Written to `assets.extra/keras_twins.json` under
+            `metadata`: the configuration, the data, the accuracy.
+        pictures: list of uint8 arrays `(height, width, 3)` to check and warm up with.
+            Defaults to three made ones.
+        warmup_batch_sizes: ints. Batch sizes of the warm-up requests, those that the
+            server's batching allows.
+
+    Returns:
+        `pathlib.Path` of the version's folder.
+
+    Raises:
+        ValueError: if the encoder's input or output does not fit, or there is no such
+            precision.
+        ExportError: if the written model does not answer as the encoder does. Nothing
+            is published then.
+    """
+    check_encoder(encoder, image_size)
+    exported = with_precision(encoder, precision)
+    pictures = made_pictures(image_size) if pictures is None else pictures
+    shortened = in_16_bits(encoder) or in_16_bits(exported)
+    reference = Reference(encoder, pictures, image_size, resize, normalise, shortened)
+    graph = EmbeddingGraph(exported, image_size, resize, normalise, max_pixels)
+    with new_version(output_dir) as version:
+        graph.save(version.path)
+        _declare_input_shapes(version.path)
+        differences = {
+            "tensorflow": check_parity(version.path, reference),
+            "tensorflow_c_library": check_c_session(version.path, reference),
+        }
+        write_facts(
+            version.path / "assets.extra" / "keras_twins.json",
+            exported,
+            differences,
+            metadata,
+            format="saved_model",
+            image_size=image_size,
+            resize=image_size if resize is None else resize,
+            normalised=normalise,
+            precision=precision,
+            max_pixels=max_pixels,
+        )
+        write_warmup_requests(version.path, pictures, warmup_batch_sizes)
+    return version.path
+
+
+def _declare_input_shapes(version_dir):
+    """Tells clients the shapes that the graph itself leaves open and then checks."""
+    path = Path(version_dir) / "saved_model.pb"
+    model = saved_model_pb2.SavedModel()
+    model.ParseFromString(path.read_bytes())
+    signatures = model.meta_graphs[0].signature_def
+    for signature, shape in _INPUT_SHAPES.items():
+        (info,) = signatures[signature].inputs.values()
+        info.tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    fingerprinting_utils.write_fingerprint(str(version_dir))

@@ -1,0 +1,103 @@
+"""Numbered versions of a model, as TensorFlow Serving watches for them."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from keras_twins.errors import InputError
+
+
+def version_folders(model_dir):
+    """Lists the versions in a model's folder.
+
+    Args:
+        model_dir: path. The folder that holds `1/`, `2/` and so on.
+
+    Returns:
+        dict from int to `pathlib.Path`, in ascending order; empty where the folder is
+        missing or holds none.
+    """
+    model_dir = Path(model_dir)
+    if not model_dir.is_dir():
+        return {}
+    folders = [c for c in model_dir.iterdir() if c.name.isdecimal() and c.is_dir()]
+    return {int(c.name): c for c in sorted(folders, key=lambda c: int(c.name))}
+
+
+def newest_version(model_dir):
+    """Finds the version that a server would load.
+
+    Args:
+        model_dir: path. The folder that holds `1/`, `2/` and so on.
+
+    Returns:
+        `pathlib.Path` of the highest version.
+
+    Raises:
+        InputError: if there is no such folder or no version in it.
+    """
+    folders = version_folders(model_dir)
+    if not folders:
+        what = "holds no version" if Path(model_dir).is_dir() else "does not exist"
+        raise InputError(
+            f"model folder {str(model_dir)!r} {what}; expected numbered folders "
+            "such as 1/, as the export command writes them"
+        )
+    return folders[max(folders)]
+
+
+@contextlib.contextmanager
+def new_version(model_dir):
+    """Publishes what is written in the scope as the next version, or nothing at all.
+
+    A server that watches the folder sees the version whole, by one rename. What a
+    killed process leaves has a name that no server loads.
+
+    Args:
+        model_dir: path. Made if it does not exist.
+
+    Yields:
+        `Published`, with the folder `path` to write to; after the scope, its `path`
+        is the version's.
+
+    Raises:
+        InputError: if the folder cannot be made.
+    """
+    model_dir = Path(model_dir)
+    try:
+        model_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"model folder {str(model_dir)!r} cannot be made: {error.strerror}"
+        ) from error
+    published = Published(model_dir / f".tmp-{uuid.uuid4().hex}")
+    published.path.mkdir()
+    try:
+        yield published
+        published.path = _publish(published.path, model_dir)
+    except BaseException:
+        shutil.rmtree(published.path, ignore_errors=True)
+        raise
+
+
+class Published:
+    """Where a new version lies: a hidden folder first, then a numbered one."""
+
+    def __init__(self, path):
+        self.path = path
+
+
+def _publish(written, model_dir):
+    number = max(version_folders(model_dir), default=0)
+    while True:
+        number += 1
+        target = model_dir / str(number)
+        try:
+            os.rename(written, target)
+            return target
+        except OSError:
+            # Another export took the number in between.
+            if not target.exists():
+                raise

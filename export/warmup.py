@@ -1,0 +1,52 @@
+"""Requests that TensorFlow Serving replays when it loads a version."""
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+
+def write_warmup_requests(version_dir, pictures, batch_sizes):
+    """Writes one request for each signature and batch size.
+
+    Without the package `tensorflow-serving-api` the file is left out and a warning
+    says so: the version serves as well, its first requests are slower.
+
+    Args:
+        version_dir: path. The SavedModel's folder.
+        pictures: list of uint8 arrays `(height, width, 3)`, repeated to fill a batch.
+        batch_sizes: iterable of int.
+
+    Returns:
+        bool. Whether the file was written.
+    """
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError:
+        logging.warning(
+            "No warm-up requests were written: they need tensorflow-serving-api. "
+            'Install it with: pip install "keras-twins[serving]"'
+        )
+        return False
+    encoded = [tf.io.encode_jpeg(picture).numpy() for picture in pictures]
+    path = version_dir / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for size in batch_sizes:
+            feeds = {
+                "serving_default": ("image_bytes", _repeated(encoded, size)),
+                "embed_images": ("images", np.stack([pictures[0]] * size)),
+            }
+            for signature, (name, value) in feeds.items():
+                request = predict_pb2.PredictRequest()
+                request.model_spec.signature_name = signature
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+                log = prediction_log_pb2.PredictionLog()
+                log.predict_log.request.CopyFrom(request)
+                writer.write(log.SerializeToString())
+    return True
+
+
+def _repeated(values, count):
+    return [values[i % len(values)] for i in range(count)]

@@ -1,0 +1,98 @@
+"""Random numbers that depend on (seed, key, view, stream) and on nothing else.
+
+TensorFlow's stateless generators take one seed for a whole tensor, so that the draw
+of an image depends on its row in the batch. Here each image has a key of its own and
+the numbers of a batch are computed at once with SplitMix64 (Steele, Lea and Flood,
+"Fast Splittable Pseudorandom Number Generators", 2014): a counter, multiplied by an
+odd constant and mixed. It is integer arithmetic only, hence the same on every device.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_SHIFTS = (30, 27, 31)
+
+# A training step spreads one number over the rows of its batch (see `expand_key`).
+ROWS_PER_STEP = 2**20
+
+
+def image_states(seed, view, keys):
+    """Returns one generator state per image.
+
+    Args:
+        seed: int. The seed of the whole layer.
+        view: int. 0 for view a, 1 for view b.
+        keys: int64 tensor of shape `(batch_size,)`.
+
+    Returns:
+        uint64 tensor of shape `(batch_size,)`.
+    """
+    stream = _mix_int(_mix_int((seed + _GOLDEN) & _MASK) ^ (view + 1))
+    states = _mix(tf.bitcast(keys, tf.uint64) + _uint64(_GOLDEN))
+    return _mix(tf.bitwise.bitwise_xor(states, _uint64(stream)))
+
+
+def uniform(states, stream, count=1):
+    """Returns `count` uniform numbers in [0, 1) per image.
+
+    Args:
+        states: uint64 tensor of shape `(batch_size,)`, from `image_states`.
+        stream: int. Number of the first stream; streams `stream` to
+            `stream + count - 1` are used, and each must serve one purpose only.
+        count: int. Numbers per image.
+
+    Returns:
+        float32 tensor of shape `(batch_size, count)`, multiples of 2^-24.
+    """
+    steps = [(_GOLDEN * (stream + i + 1)) & _MASK for i in range(count)]
+    # By way of NumPy: a list of such large integers reaches a graph as rounded floats.
+    bits = _mix(states[:, None] + np.array([steps], np.uint64))
+    return tf.cast(_shift(bits, 40), tf.float32) * 2.0**-24
+
+
+def expand_key(key, rows):
+    """Turns a step's number into one key per row of its batch.
+
+    On several replicas the rows are numbered over the global batch, so that the same
+    step gives the same views on one device and on many.
+
+    Args:
+        key: scalar int64 tensor.
+        rows: scalar int tensor, the (local) batch size.
+
+    Returns:
+        int64 tensor of shape `(rows,)`.
+    """
+    first = tf.cast(_replica(), tf.int64) * tf.cast(rows, tf.int64)
+    row = tf.range(tf.cast(rows, tf.int64), dtype=tf.int64)
+    return key * ROWS_PER_STEP + first + row
+
+
+def _replica():
+    context = tf.distribute.get_replica_context()
+    return 0 if context is None else context.replica_id_in_sync_group
+
+
+def _uint64(value):
+    return tf.constant(value, tf.uint64)
+
+
+def _shift(bits, places):
+    return tf.bitwise.right_shift(bits, _uint64(places))
+
+
+def _mix(bits):
+    """SplitMix64's output function: every bit of the result depends on every bit."""
+    for places, multiplier in zip(_SHIFTS, _MULTIPLIERS, strict=False):
+        bits = tf.bitwise.bitwise_xor(bits, _shift(bits, places)) * _uint64(multiplier)
+    return tf.bitwise.bitwise_xor(bits, _shift(bits, _SHIFTS[-1]))
+
+
+def _mix_int(bits):
+    """The same on a Python integer."""
+    for places, multiplier in zip(_SHIFTS, _MULTIPLIERS, strict=False):
+        bits = ((bits ^ (bits >> places)) * multiplier) & _MASK
+    return bits ^ (bits >> _SHIFTS[-1])

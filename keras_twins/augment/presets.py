@@ -1,0 +1,228 @@
+"""The augmentation recipes, both views written out in full.
+
+A spec is a plain dictionary, so that a config file can hold one:
+
+- `image_size`: side of the square views, in pixels.
+- `mean`, `std`: per channel, of pixels scaled to 0..1, as the papers print them.
+- `view_a`, `view_b`: one dictionary each, with
+    - `crop_scale`: range of the crop's area, as a share of the image's;
+    - `crop_ratio`: range of the crop's width / height;
+    - `interpolation`: `"bilinear"` or `"bicubic"`;
+    - `flip`: probability of a horizontal flip;
+    - `jitter`: probability that the next four apply;
+    - `brightness`, `contrast`, `saturation`: strength s, a factor from 1 - s to 1 + s;
+    - `hue`: strength, a turn of the colour circle from -s to s, at most 0.5;
+    - `greyscale`: probability;
+    - `blur`: probability; `blur_sigma`: range of the Gaussian's sigma in pixels;
+    - `solarise`: probability that values of 128 and more (of 255) are inverted.
+
+Sources: yaohungt/Barlow-Twins-HSIC for CIFAR-10, STL-10 and Tiny ImageNet,
+facebookresearch/barlowtwins for ImageNet (whose two views differ in blur and
+solarise). `digits` is this project's own, for scikit-learn's 8x8 scans.
+"""
+
+import copy
+
+PRESETS = {
+    # No flip: a mirrored digit is another symbol. Grey scans have no hue. The mean
+    # and std are those of the 1 797 scans, scaled to 0..1.
+    "digits": {
+        "image_size": 16,
+        "mean": (0.305, 0.305, 0.305),
+        "std": (0.376, 0.376, 0.376),
+        "view_a": {
+            "crop_scale": (0.4, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bilinear",
+            "flip": 0.0,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.0,
+            "hue": 0.0,
+            "greyscale": 0.0,
+            "blur": 0.5,
+            "blur_sigma": (0.1, 1.0),
+            "solarise": 0.0,
+        },
+        "view_b": {
+            "crop_scale": (0.4, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bilinear",
+            "flip": 0.0,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.0,
+            "hue": 0.0,
+            "greyscale": 0.0,
+            "blur": 0.5,
+            "blur_sigma": (0.1, 1.0),
+            "solarise": 0.0,
+        },
+    },
+    "cifar10": {
+        "image_size": 32,
+        "mean": (0.4914, 0.4822, 0.4465),
+        "std": (0.2023, 0.1994, 0.2010),
+        "view_a": {
+            "crop_scale": (0.08, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bilinear",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.2,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+        "view_b": {
+            "crop_scale": (0.08, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bilinear",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.2,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+    },
+    "stl10": {
+        "image_size": 64,
+        "mean": (0.43, 0.42, 0.39),
+        "std": (0.27, 0.26, 0.27),
+        "view_a": {
+            "crop_scale": (0.2, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.1,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+        "view_b": {
+            "crop_scale": (0.2, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.1,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+    },
+    "tiny_imagenet": {
+        "image_size": 64,
+        "mean": (0.480, 0.448, 0.398),
+        "std": (0.277, 0.269, 0.282),
+        "view_a": {
+            "crop_scale": (0.2, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.1,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+        "view_b": {
+            "crop_scale": (0.2, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.1,
+            "greyscale": 0.1,
+            "blur": 0.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+    },
+    "imagenet": {
+        "image_size": 224,
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+        "view_a": {
+            "crop_scale": (0.08, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.2,
+            "hue": 0.1,
+            "greyscale": 0.2,
+            "blur": 1.0,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.0,
+        },
+        "view_b": {
+            "crop_scale": (0.08, 1.0),
+            "crop_ratio": (3 / 4, 4 / 3),
+            "interpolation": "bicubic",
+            "flip": 0.5,
+            "jitter": 0.8,
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.2,
+            "hue": 0.1,
+            "greyscale": 0.2,
+            "blur": 0.1,
+            "blur_sigma": (0.1, 2.0),
+            "solarise": 0.2,
+        },
+    },
+}
+
+
+def preset(name):
+    """Returns a copy of a built-in augmentation spec, free to be changed.
+
+    Args:
+        name: str. One of `"digits"`, `"cifar10"`, `"stl10"`, `"tiny_imagenet"`,
+            `"imagenet"`.
+
+    Returns:
+        A spec: a nested dictionary of numbers, tuples and strings, as described at
+        the top of this module's file.
+
+    Raises:
+        InputError: if there is no such preset.
+    """
+    from keras_twins.errors import InputError
+
+    if name not in PRESETS:
+        raise InputError(
+            f"No augmentation preset is called {name!r}. "
+            f"Expected one of {sorted(PRESETS)}. Received: {name!r}"
+        )
+    return copy.deepcopy(PRESETS[name])

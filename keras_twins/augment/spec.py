@@ -1,0 +1,134 @@
+"""Checks an augmentation spec before anything is computed with it."""
+
+from collections.abc import Mapping
+from numbers import Real
+
+from keras_twins.augment.presets import preset
+from keras_twins.errors import InputError
+
+INTERPOLATIONS = ("bilinear", "bicubic")
+_PROBABILITIES = ("flip", "jitter", "greyscale", "blur", "solarise")
+_STRENGTHS = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5}
+_RANGES = ("crop_scale", "crop_ratio", "blur_sigma")
+_VIEW_KEYS = {*_PROBABILITIES, *_STRENGTHS, *_RANGES, "interpolation"}
+_SPEC_KEYS = {"image_size", "mean", "std", "view_a", "view_b"}
+
+
+def resolve(preset_or_spec):
+    """Returns the checked spec for a preset's name or a user's own dictionary.
+
+    Args:
+        preset_or_spec: str or mapping (a `dict` or an `ml_collections.ConfigDict`).
+
+    Returns:
+        A new nested `dict` of plain Python numbers, tuples and strings.
+
+    Raises:
+        InputError: for an unknown preset, an unknown or missing key, or a value out
+            of its range.
+    """
+    if isinstance(preset_or_spec, str):
+        return preset(preset_or_spec)
+    _check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS)
+    return {
+        "image_size": _image_size(preset_or_spec["image_size"]),
+        "mean": _per_channel("mean", preset_or_spec["mean"]),
+        "std": _per_channel("std", preset_or_spec["std"], positive=True),
+        "view_a": _view("view_a", preset_or_spec["view_a"]),
+        "view_b": _view("view_b", preset_or_spec["view_b"]),
+    }
+
+
+def check_value_range(value_range):
+    """Returns `value_range` as two floats, or raises if it is no rising pair."""
+    low, high = _pair("value_range", value_range)
+    if not low < high:
+        _fail("value_range", "a pair (low, high) with low < high", value_range)
+    return low, high
+
+
+def _view(name, view):
+    _check_keys(name, view, _VIEW_KEYS)
+    checked = {}
+    for key in _RANGES:
+        checked[key] = _range(f"{name}.{key}", view[key])
+    if checked["crop_scale"][1] > 1:
+        _fail(f"{name}.crop_scale", "shares of at most 1", view["crop_scale"])
+    for key in _PROBABILITIES:
+        checked[key] = _between(f"{name}.{key}", view[key], 1.0, "a probability")
+    for key, limit in _STRENGTHS.items():
+        checked[key] = _between(f"{name}.{key}", view[key], limit, "a strength")
+    checked["interpolation"] = view["interpolation"]
+    if checked["interpolation"] not in INTERPOLATIONS:
+        _fail(
+            f"{name}.interpolation", f"one of {INTERPOLATIONS}", view["interpolation"]
+        )
+    return checked
+
+
+def _check_keys(name, mapping, expected):
+    # ConfigDict is no Mapping, but has its methods.
+    if not isinstance(mapping, Mapping) and not hasattr(mapping, "keys"):
+        _fail(name, f"a mapping with the keys {sorted(expected)}", mapping)
+    unknown = sorted(set(mapping.keys()) - expected)
+    if unknown:
+        raise InputError(
+            f"Unknown key in {name}. Expected only {sorted(expected)}. "
+            f"Received: {', '.join(map(str, unknown))}"
+        )
+    missing = sorted(expected - set(mapping.keys()))
+    if missing:
+        raise InputError(
+            f"A key is missing in {name}: {', '.join(missing)}. "
+            f"Expected all of {sorted(expected)}. Received: {sorted(mapping.keys())}"
+        )
+
+
+def _image_size(value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        _fail("image_size", "a whole number of pixels, at least 1", value)
+    return value
+
+
+def _per_channel(name, values, positive=False):
+    expected = "three positive numbers" if positive else "three numbers"
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        _fail(name, expected, values)
+    numbers = tuple(values)
+    if len(numbers) != 3 or not all(map(_is_number, numbers)):
+        _fail(name, expected, values)
+    if positive and min(numbers) <= 0:
+        _fail(name, expected, values)
+    return tuple(map(float, numbers))
+
+
+def _pair(name, values):
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        _fail(name, "a pair of numbers", values)
+    numbers = tuple(values)
+    if len(numbers) != 2 or not all(map(_is_number, numbers)):
+        _fail(name, "a pair of numbers", values)
+    return float(numbers[0]), float(numbers[1])
+
+
+def _range(name, values):
+    low, high = _pair(name, values)
+    if not 0 < low <= high:
+        _fail(name, "a pair (low, high) with 0 < low <= high", values)
+    return low, high
+
+
+def _between(name, value, limit, what):
+    if not _is_number(value) or not 0 <= value <= limit:
+        _fail(name, f"{what} from 0 to {limit:g}", value)
+    return float(value)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _fail(name, expected, value):
+    raise InputError(
+        f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}"
+    )

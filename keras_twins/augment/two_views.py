@@ -1,0 +1,238 @@
+"""The layer that turns a batch of images into two random views of each."""
+
+import keras
+import tensorflow as tf
+from keras_cv.layers import VectorizedBaseImageAugmentationLayer
+
+from keras_twins.augment import blur, colour, crops, draws, exact_colour, resampling
+from keras_twins.augment import spec as specs
+
+_VIEWS = ("view_a", "view_b")
+
+
+@keras.saving.register_keras_serializable("keras_twins")
+class TwoViews(VectorizedBaseImageAugmentationLayer):
+    """Makes two random, normalised views of every image.
+
+    Args:
+        preset_or_spec: str or dict. Name of a preset (`"digits"`, `"cifar10"`,
+            `"stl10"`, `"tiny_imagenet"`, `"imagenet"`) or a spec of the form that
+            `kt.augment.preset` returns. Defaults to `"cifar10"`.
+        seed: int. All randomness is a function of it and the keys. Defaults to `0`.
+        value_range: pair of numbers. What black and white are in images of a floating
+            type; images of an integer type are always 0 to 255. Defaults to
+            `(0, 255)`.
+
+    Call arguments:
+        images: tensor of shape `(batch_size, height, width, channels)` with one (grey),
+            three (RGB) or four channels (RGBA, whose alpha is dropped). Images smaller
+            than the views are enlarged.
+        keys: what, with the seed, decides the views: an int64 tensor of shape
+            `(batch_size,)` with a key per image (the same key gives the same views
+            whatever the batch, its order or the device), or a scalar, such as the
+            training step, that is spread over the rows. By default a counter of the
+            layer's, so that every call gives new views; parallel calls of a `tf.data`
+            map take its numbers in any order, so pass keys there.
+        training: bool. `False` gives the whole image, resized and normalised, as both
+            views. Defaults to `True`.
+
+    Returns:
+        `(view_a, view_b)`: float32 tensors of shape
+        `(batch_size, image_size, image_size, 3)`, pixels scaled to 0..1, less the
+        spec's mean, divided by its std.
+
+    Raises:
+        InputError: for an unknown preset, a spec that `preset` does not describe, or a
+            value range the wrong way round.
+        ValueError: if the images have no four axes or none of the channels above.
+    """
+
+    def __init__(
+        self,
+        preset_or_spec="cifar10",
+        seed=0,
+        value_range=(0, 255),
+        exact_colour=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # All randomness is stateless here: the base class's generator is not used.
+        self._random_generator = None
+        self.spec = specs.resolve(preset_or_spec)
+        self.preset_or_spec = preset_or_spec
+        self.seed = seed
+        self.value_range = specs.check_value_range(value_range)
+        self.exact_colour = exact_colour
+        self._calls = keras.random.SeedGenerator(seed)
+
+    def call(self, images, keys=None, training=True):
+        images = _as_rgb_or_grey(images)
+        if not training:
+            return self._plain(images)
+        keys = self._image_keys(keys, tf.shape(images)[0])
+        return tuple(
+            self._finish_planes(name, self._crop_planes(name, images, keys), keys)
+            for name in _VIEWS
+        )
+
+    def resample(self, image, key):
+        """Returns the crops of both views of one image, before any change of colour.
+
+        For images of different sizes in a `tf.data` map; not for use under XLA.
+
+        Args:
+            image: tensor of shape `(height, width, channels)`, of any size, as in a
+                call of the layer.
+            key: scalar int64 tensor. The image's key.
+
+        Returns:
+            `(crop_a, crop_b)`: float32 tensors of shape
+            `(image_size, image_size, 3)` in 0..255, for `finish`.
+        """
+        image = _as_rgb_or_grey(tf.convert_to_tensor(image)[None])[0]
+        shape = tf.shape(image)
+        boxes = self._boxes_of_one(key, shape[0], shape[1])
+        return self._crop_image(image, boxes)
+
+    def resample_jpeg(self, data, key):
+        """The same from an encoded JPEG, of which only what the crops see is decoded.
+
+        Args:
+            data: scalar string tensor. The file's bytes.
+            key: scalar int64 tensor. The image's key.
+
+        Returns:
+            What `resample` returns for the decoded image, up to the rounding of a
+            decoder that interpolates colours at the border of what it decodes.
+        """
+        shape = tf.io.extract_jpeg_shape(data)
+        boxes = self._boxes_of_one(key, shape[0], shape[1])
+        window = crops.window_around(boxes)
+        image = tf.image.decode_and_crop_jpeg(data, window, channels=3)
+        return self._crop_image(image, crops.within(window, boxes))
+
+    def finish(self, crops_a, crops_b, keys):
+        """Returns the views of a batch of crops: colour, blur, solarise, normalise.
+
+        Args:
+            crops_a, crops_b: float32 tensors of shape
+                `(batch_size, image_size, image_size, 3)`, from `resample`.
+            keys: int64 tensor of shape `(batch_size,)`, the keys of the crops.
+
+        Returns:
+            `(view_a, view_b)`, as a call of the layer.
+        """
+        keys = tf.cast(keys, tf.int64)
+        return tuple(
+            self._finish_planes(name, tf.transpose(crop, (0, 3, 1, 2)), keys)
+            for name, crop in zip(_VIEWS, (crops_a, crops_b), strict=True)
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "preset_or_spec": (
+                self.preset_or_spec
+                if isinstance(self.preset_or_spec, str)
+                else specs.resolve(self.preset_or_spec)
+            ),
+            "seed": self.seed,
+            "value_range": self.value_range,
+            "exact_colour": self.exact_colour,
+        }
+
+    def _image_keys(self, keys, batch_size):
+        if keys is None:
+            keys = self._calls.next()[1]
+        keys = tf.cast(keys, tf.int64)
+        if keys.shape.rank == 0:
+            return draws.expand_key(keys, batch_size)
+        return keys
+
+    def _boxes_of_one(self, key, height, width):
+        keys = tf.reshape(tf.cast(key, tf.int64), (1,))
+        return [self._boxes(name, keys, height, width) for name in _VIEWS]
+
+    def _boxes(self, name, keys, height, width):
+        states = draws.image_states(self.seed, _VIEWS.index(name), keys)
+        return crops.draw_boxes(states, self.spec[name], height, width)
+
+    def _crop_image(self, image, boxes):
+        size = self.spec["image_size"]
+        cut = []
+        for name, box in zip(_VIEWS, boxes, strict=True):
+            box = [side[0] for side in box]
+            kind = self.spec[name]["interpolation"]
+            pixels = resampling.resample_image(image, box, size, kind)
+            pixels = self._to_255(pixels, image.dtype)
+            cut.append(tf.broadcast_to(pixels, (size, size, 3)))
+        return tuple(cut)
+
+    def _crop_planes(self, name, images, keys):
+        boxes = self._boxes(name, keys, *crops.sides(images)[:2])
+        return self._resampled(images, boxes, self.spec[name]["interpolation"])
+
+    def _resampled(self, images, boxes, kind):
+        size = self.spec["image_size"]
+        planes = resampling.resample_batch(images, boxes, size, kind)
+        planes = self._to_255(planes, images.dtype)
+        return tf.tile(planes, (1, 3, 1, 1)) if images.shape[3] == 1 else planes
+
+    def _to_255(self, pixels, dtype):
+        if dtype.is_floating:
+            low, high = self.value_range
+            pixels = (pixels - low) * (255.0 / (high - low))
+        # A cubic overshoots, and a float image may leave its range.
+        return tf.raw_ops.ClipByValue(
+            t=pixels, clip_value_min=0.0, clip_value_max=255.0
+        )
+
+    def _finish_planes(self, name, planes, keys):
+        view = self.spec[name]
+        states = draws.image_states(self.seed, _VIEWS.index(name), keys)
+        change = exact_colour.exact if self.exact_colour else colour.fused
+        planes = change(planes, colour.draw_factors(states, view))
+        if view["blur"] > 0:
+            sigmas = blur.draw_sigmas(states, view)
+            planes = blur.gaussian_blur(planes, sigmas, view["blur_sigma"][1])
+        if view["solarise"] > 0:
+            planes = blur.solarise(planes, blur.draw_solarise(states, view))
+        return self._normalised(planes)
+
+    def _plain(self, images):
+        boxes = crops.whole_image(tf.shape(images)[0], *crops.sides(images)[:2])
+        return tuple(
+            self._normalised(
+                self._resampled(images, boxes, self.spec[name]["interpolation"])
+            )
+            for name in _VIEWS
+        )
+
+    def _normalised(self, planes):
+        size = self.spec["image_size"]
+        mean = tf.constant(self.spec["mean"], tf.float32)
+        std = tf.constant(self.spec["std"], tf.float32)
+        # Before the channels come last: a product along an axis of three is slow.
+        scale = (1.0 / (255.0 * std))[:, None, None]
+        planes = planes * scale - (mean / std)[:, None, None]
+        return tf.ensure_shape(_interleave(planes), (None, size, size, 3))
+
+
+def _interleave(planes):
+    return tf.transpose(planes, (0, 2, 3, 1))
+
+
+def _as_rgb_or_grey(images):
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank != 4:
+        raise ValueError(
+            "Wrong rank of `images`. Expected (batch_size, height, width, channels). "
+            f"Received: images.shape={images.shape}"
+        )
+    channels = images.shape[3]
+    if channels not in (1, 3, 4):
+        raise ValueError(
+            "Wrong number of channels in `images`. Expected 1, 3 or 4, known when the "
+            f"layer is traced. Received: images.shape={images.shape}"
+        )
+    return images[..., :3] if channels == 4 else images

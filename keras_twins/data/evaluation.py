@@ -1,0 +1,41 @@
+"""Images in order and at one size, for embedding them."""
+
+import tensorflow as tf
+
+from keras_twins.data.preprocess import resize_and_crop
+
+
+def evaluation_pipeline(dataset, image_size, batch_size, *, resize=None):
+    """Makes batches of images of one size, in the order of the data set.
+
+    The shorter side is resized (bilinear, antialiased) to `resize` pixels, the aspect
+    ratio kept, and the centre is cut out: what an exported model does, too.
+
+    Args:
+        dataset: unbatched `tf.data.Dataset` of images `(height, width, channels)`,
+            uint8 or float in 0..255, or of (image, label).
+        image_size: side of the square images that come out, in pixels.
+        batch_size: images in a batch; the last one may have fewer.
+        resize: length of the shorter side before cropping, in pixels, at least
+            `image_size`. Defaults to `image_size`.
+
+    Returns:
+        `tf.data.Dataset` of float32 images in 0..255, not normalised,
+        `(batch_size, image_size, image_size, channels)`, with their labels where
+        `dataset` has them.
+
+    Raises:
+        ValueError: if `resize` is smaller than `image_size`.
+    """
+
+    def prepare(images, *labels):
+        images = resize_and_crop(images, image_size, resize)
+        return (images, *labels) if labels else images
+
+    spec = dataset.element_spec
+    shape = (spec[0] if isinstance(spec, tuple) else spec).shape
+    if shape.is_fully_defined():
+        batches = dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE)
+    else:
+        batches = dataset.map(prepare, tf.data.AUTOTUNE).batch(batch_size)
+    return batches.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,133 @@
+"""A folder of images, flat or with one sub-folder a class."""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_twins.data.decode import read_rgb
+from keras_twins.data.sources import Source
+from keras_twins.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+_SPLITS = ("train", "test", "val", "validation")
+_SAME_SPLIT = {"val": "validation", "validation": "val"}
+
+
+class FolderSource(Source):
+    """The image files below a folder, in the order of their names.
+
+    Where every image lies in a sub-folder, the sub-folders directly below `root` are
+    the classes.
+    """
+
+    def __init__(self, path, split):
+        self.name = f"folder:{path}"
+        root = _split_folder(self.name, path, split)
+        files = _list_images(self.name, root)
+        self.num_images = len(files)
+        self.paths = [os.path.join(root, file) for file in files]
+        if all(os.sep in file for file in files):
+            classes = [file.split(os.sep, 1)[0] for file in files]
+            names = sorted({*classes, *_sibling_classes(path, root)})
+            self.class_names = tuple(names)
+            self.has_labels = True
+            self._labels = np.searchsorted(names, classes).astype(np.int64)
+
+    @functools.cached_property
+    def image_shape(self):
+        """Read from the files' headers, only as far as both sides are seen to vary."""
+        from PIL import Image
+
+        shape = None
+        for path in self.paths:
+            try:
+                with Image.open(path) as image:
+                    width, height = image.size
+            except (OSError, Image.DecompressionBombError) as error:
+                raise InputError(f"{path} cannot be read as an image") from error
+            if shape is None:
+                shape = [height, width]
+            shape = [
+                known if known == side else None
+                for known, side in zip(shape, (height, width), strict=True)
+            ]
+            if shape == [None, None]:
+                break
+        return (*shape, 3)
+
+    def records(self, labels=False):
+        paths = tf.data.Dataset.from_tensor_slices(self.paths)
+        if not labels:
+            return paths
+        return tf.data.Dataset.zip(
+            paths, tf.data.Dataset.from_tensor_slices(self._labels)
+        )
+
+    def decode(self, record):
+        return read_rgb(record)
+
+
+def _split_folder(name, path, split):
+    if not path:
+        raise InputError("folder: needs a path, as in folder:/path/to/images")
+    root = os.path.expanduser(path)
+    if os.path.isfile(root):
+        raise InputError(f"{name} is a file, not a folder")
+    if not os.path.isdir(root):
+        raise InputError(f"{name} does not exist")
+    for folder in (split, _SAME_SPLIT.get(split)):
+        if folder and os.path.isdir(os.path.join(root, folder)):
+            return os.path.join(root, folder)
+    if split == "train":
+        return root
+    raise InputError(
+        f"{name} has no split {split!r}: there is no sub-folder of that name"
+    )
+
+
+def _list_images(name, root):
+    files = []
+    try:
+        _walk(root, "", {os.path.realpath(root)}, files)
+        if not files and not any(os.scandir(root)):
+            raise InputError(f"{name} is empty")
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    if not files:
+        suffixes = ", ".join(SUFFIXES)
+        raise InputError(f"{name} has no images in it ({suffixes})")
+    return files
+
+
+def _walk(folder, prefix, above, files):
+    """Appends the images below `folder`; `above` keeps links from going in circles."""
+    with os.scandir(folder) as entries:
+        entries = sorted(entries, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            target = os.path.realpath(entry.path)
+            if target not in above:
+                name = os.path.join(prefix, entry.name)
+                _walk(entry.path, name, {*above, target}, files)
+        elif entry.name.lower().endswith(SUFFIXES):
+            files.append(os.path.join(prefix, entry.name))
+
+
+def _sibling_classes(path, root):
+    """Classes of the other splits: a class must have one number in all of them."""
+    base = os.path.expanduser(path)
+    if os.path.samefile(base, root):
+        return
+    for split in _SPLITS:
+        folder = os.path.join(base, split)
+        if os.path.isdir(folder):
+            with os.scandir(folder) as entries:
+                yield from (
+                    entry.name
+                    for entry in entries
+                    if entry.is_dir() and not entry.name.startswith(".")
+                )

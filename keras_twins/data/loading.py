@@ -1,0 +1,93 @@
+"""Collections of images, by name."""
+
+import numpy as np
+
+from keras_twins.data.folder import FolderSource
+from keras_twins.data.registry import TFDSSource
+from keras_twins.data.sources import ArraySource, Description
+from keras_twins.errors import InputError
+
+_FOLDER = "folder:"
+_DIGITS_TEST_IMAGES = 360
+_DIGITS_SEED = 0
+
+
+def load(name, split="train", data_dir=None, labels=False, download=False):
+    """Opens a collection of images.
+
+    Args:
+        name: one of
+            `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
+                `train` and 360 for `test`;
+            `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and WebP files, flat or
+                with one sub-folder a class. A sub-folder of the split's name is that
+                split; without one, `train` is the whole folder. Hidden files and other
+                files are ignored;
+            a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
+                feature `image` holds the images and `label` the labels.
+        split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
+        data_dir: folder of prepared TensorFlow Datasets; None for theirs.
+        labels: whether to give (image, label) rather than image.
+        download: whether a TensorFlow Datasets name may be downloaded and prepared.
+
+    Returns:
+        unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
+        images `(height, width, 3)`, with their int64 labels where asked for.
+
+    Raises:
+        InputError: if there is no such collection, split or label.
+    """
+    return _open(name, split, data_dir, download).dataset(labels)
+
+
+def describe(name, split="train", data_dir=None, download=False):
+    """Says what a collection of images holds; the arguments are those of `load`.
+
+    Returns:
+        `Description`. Of a folder's files the headers are read, until sizes differ.
+
+    Raises:
+        InputError: as `load`.
+    """
+    source = _open(name, split, data_dir, download)
+    return Description(
+        name=name,
+        split=split,
+        num_images=source.num_images,
+        image_shape=source.image_shape,
+        class_names=source.class_names,
+    )
+
+
+def _open(name, split, data_dir, download):
+    if name == "digits":
+        return _digits(split)
+    if name.startswith(_FOLDER):
+        return FolderSource(name.removeprefix(_FOLDER), split)
+    return TFDSSource(name, split, data_dir, download)
+
+
+def _digits(split):
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    if split not in ("train", "test"):
+        raise InputError(
+            f"data set 'digits' has no split {split!r}; it has: test, train"
+        )
+    digits = load_digits()
+    # 17 grey levels, 0 to 16.
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    parts = train_test_split(
+        np.arange(len(images)),
+        test_size=_DIGITS_TEST_IMAGES,
+        random_state=_DIGITS_SEED,
+        stratify=digits.target,
+    )
+    chosen = np.sort(parts[0 if split == "train" else 1])
+    return ArraySource(
+        "digits",
+        np.repeat(images[chosen, ..., None], 3, axis=-1),
+        digits.target[chosen].astype(np.int64),
+        tuple(str(name) for name in digits.target_names),
+    )

@@ -1,0 +1,230 @@
+"""From a collection of images to shuffled batches of view pairs."""
+
+import tensorflow as tf
+
+from keras_twins.data import memory
+from keras_twins.data.order import make_order
+from keras_twins.data.sources import ArraySource, as_source
+
+# Records (not images) in the shuffle buffer where images can only be read in order.
+_SHUFFLE_BUFFER = 16_384
+
+
+def two_view_pipeline(
+    images,
+    views,
+    batch_size,
+    seed=0,
+    *,
+    start=None,
+    drop_remainder=True,
+    cache="auto",
+    shard=None,
+):
+    """Makes batches of view pairs, shuffled anew in every epoch.
+
+    The order of epoch e is a function of (`seed`, e), and the views of an image are a
+    function of (`views.seed`, e, the image's place in the collection): neither batch
+    size nor worker count nor timing changes them.
+
+    Images that are files, arrays or cached are read in any order at no cost. Others
+    (TensorFlow Datasets too large to cache, any uncached `tf.data.Dataset`) pass
+    through a shuffle buffer of 16 384, seeded by the epoch, and `start` skips over
+    what comes before it.
+
+    Args:
+        images: what `kt.data.load` or `kt.data.from_arrays` returned, or any unbatched
+            `tf.data.Dataset` of images `(height, width, channels)`, uint8 or float in
+            0..255, of equal or different sizes. Labels are ignored.
+        views: a `kt.augment.TwoViews`.
+        batch_size: number of images in a global batch.
+        seed: integer that the order of the images comes from.
+        start: None for a data set that is one epoch long and has another epoch each
+            time it is iterated, the same ones in every run that has the same `seed` and
+            TensorFlow's global seed; (epoch, step) for an endless one that begins there
+            without computing what came before.
+        drop_remainder: whether to drop an epoch's last batch where it is not full.
+        cache: `"auto"` holds decoded images in memory where all are of one size and
+            take up at most a quarter of the machine's memory; True, whatever they take
+            up; False, never.
+        shard: (index, count) for worker `index` of `count`: it gets rows
+            `index::count` of every global batch.
+
+    Returns:
+        `tf.data.Dataset` of (view_a, view_b), each float32
+        `(batch_size / count, height, width, channels)`.
+
+    Raises:
+        InputError: if there are fewer images than `batch_size`, or the workers cannot
+            share it equally.
+        ValueError: if another argument is invalid.
+    """
+    return _pipeline(
+        images, views, batch_size, seed, start, drop_remainder, cache, shard
+    )
+
+
+def image_batches(
+    images,
+    batch_size,
+    seed=0,
+    *,
+    start=None,
+    drop_remainder=True,
+    cache="auto",
+    shard=None,
+):
+    """Makes batches of images, for a model that makes the views itself.
+
+    The arguments, the order and the errors are those of `two_view_pipeline`; the images
+    must be of one size.
+
+    Returns:
+        `tf.data.Dataset` of images `(batch_size / count, height, width, channels)`, of
+        the dtype that `images` has.
+    """
+    source = as_source(images)
+    if None in source.image_shape:
+        raise ValueError(
+            "Images of different sizes make no batch. Expected images of one size, or "
+            "views made by `two_view_pipeline`. Received: "
+            f"{source.name} with image_shape={source.image_shape}"
+        )
+    return _pipeline(
+        images, None, batch_size, seed, start, drop_remainder, cache, shard
+    )
+
+
+def _pipeline(images, views, batch_size, seed, start, drop_remainder, cache, shard):
+    source = as_source(images)
+    order = make_order(
+        source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
+    )
+    table, decode = _random_access(source, cache)
+    if table is None:
+        batches = _streamed(source, views, order)
+    elif decode is None:
+        batches = _gathered(table, views, order)
+    else:
+        batches = _fetched(table, decode, source, views, order)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(order.cardinality))
+    options = tf.data.Options()
+    options.deterministic = True
+    if shard is not None:
+        # It is one worker's share already.
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.OFF
+        )
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _random_access(source, cache):
+    """A tensor to index, and how to make an image of what is in it (None: it is one).
+
+    (None, None) where the images can only be read in order.
+    """
+    if cache not in ("auto", True, False):
+        raise ValueError(
+            "Invalid `cache`. Expected 'auto', True or False. Received: "
+            f"cache={cache!r}"
+        )
+    if isinstance(source, ArraySource):
+        return source.images_in_memory, None
+    decoded = memory.decoded_bytes(source) if cache else None
+    if decoded is not None and (cache is True or decoded <= memory.budget()):
+        return source.images_in_memory, None
+    if source.paths is not None:
+        return tf.constant(source.paths), source.decode
+    encoded = source.encoded_bytes if cache else None
+    if encoded is not None and (cache is True or encoded <= memory.budget()):
+        return source.records_in_memory, source.decode
+    if cache is True:
+        raise ValueError(
+            "Images of different sizes cannot be cached. Expected cache='auto' or "
+            f"False. Received: cache=True for {source.name} with "
+            f"image_shape={source.image_shape}"
+        )
+    return None, None
+
+
+def _gathered(table, views, order):
+    """Batches out of images in memory."""
+
+    def make_views(keys, indices):
+        keys, indices = _present(order, keys, keys, indices)
+        images = tf.gather(table, indices)
+        return images if views is None else views(images, keys)
+
+    return _map(order.batches(), make_views)
+
+
+def _fetched(table, decode, source, views, order):
+    """Batches out of what must be decoded image by image, in any order."""
+
+    def fetch(key, index):
+        # A row that a short batch lacks is dropped after batching.
+        image = decode(tf.gather(table, tf.maximum(index, 0)))
+        return key, _resampled(image, key, source, views)
+
+    rows = _map(order.batches().unbatch(), fetch)
+    batches = rows.batch(order.rows, drop_remainder=True)
+    return _map(
+        batches,
+        lambda keys, images: _finished(
+            *_present(order, keys, keys, images), source, views
+        ),
+    )
+
+
+def _streamed(source, views, order):
+    """Batches out of what can only be read from its beginning."""
+    records = source.records().enumerate()
+    buffer_size = min(order.num_images, _SHUFFLE_BUFFER)
+    index, count = order.shard
+
+    def epoch_batches(epoch, first_step):
+        shuffled = records.shuffle(
+            buffer_size, order.buffer_seed(epoch), reshuffle_each_iteration=False
+        )
+        rows = (
+            shuffled.take(order.steps * order.batch_size)
+            .skip(first_step * order.batch_size)
+            .shard(count, index)
+        )
+
+        def fetch(index, record):
+            key = order.keys(epoch, index)
+            return key, _resampled(source.decode(record), key, source, views)
+
+        return _map(rows, fetch).batch(order.rows, drop_remainder=order.drop_remainder)
+
+    return _map(
+        order.epochs().flat_map(epoch_batches),
+        lambda keys, images: _finished(keys, images, source, views),
+    )
+
+
+def _resampled(image, key, source, views):
+    """One image, or, where sizes differ, its two crops: what can be batched."""
+    if None in source.image_shape:
+        return views.resample(image, key)
+    return tf.ensure_shape(image, source.image_shape)
+
+
+def _finished(keys, images, source, views):
+    if views is None:
+        return images
+    if None in source.image_shape:
+        return views.finish(*images, keys)
+    return views(images, keys)
+
+
+def _present(order, keys, *values):
+    """`values` without the rows that a short batch lacks."""
+    if order.drop_remainder:
+        return values
+    return tf.nest.map_structure(lambda v: tf.boolean_mask(v, keys >= 0), values)
+
+
+def _map(dataset, function):
+    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)

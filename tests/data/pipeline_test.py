@@ -1,0 +1,151 @@
+"""Views in the pipeline: what they are drawn from, and images of different sizes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_twins import augment, data
+
+COUNT = 7
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (COUNT, 9, 9, 3), dtype=np.uint8)
+SIZES = [(5, 9), (12, 7), (20, 20), (6, 6), (9, 30), (11, 8), (7, 7)]
+
+
+class Keys:
+    """In place of TwoViews: shows each image's key and its first pixel."""
+
+    def __call__(self, images, keys):
+        return keys, tf.cast(images[:, 0, 0, 0], tf.int64)
+
+
+@pytest.fixture(scope="module")
+def views():
+    return augment.TwoViews("digits", seed=3)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Images of different sizes."""
+    root = tmp_path_factory.mktemp("photos")
+    for number, size in enumerate(SIZES):
+        pixels = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / f"{number}.png")
+    return data.load(f"folder:{root}")
+
+
+def _take(dataset, count):
+    return [np.concatenate(view) for view in zip(*dataset.take(count), strict=True)]
+
+
+def _keys(start, batch_size=COUNT, epochs=1):
+    dataset = data.two_view_pipeline(
+        data.from_arrays(IMAGES), Keys(), batch_size, start=start, drop_remainder=False
+    )
+    steps = -(-COUNT // batch_size) * epochs
+    return _take(dataset, steps)
+
+
+def test_a_key_belongs_to_one_image_in_one_epoch():
+    keys, pixels = _keys((0, 0), epochs=5)
+    assert len(set(keys)) == 5 * COUNT
+    np.testing.assert_array_equal(pixels, IMAGES[keys % COUNT, 0, 0, 0])
+    np.testing.assert_array_equal(keys // COUNT, np.repeat(range(5), COUNT))
+
+
+def test_keys_do_not_depend_on_batch_size_or_start():
+    np.testing.assert_array_equal(_keys((3, 0), 2)[0], _keys((3, 0), COUNT)[0])
+    np.testing.assert_array_equal(_keys((3, 0))[0], _keys((0, 0), epochs=4)[0][-COUNT:])
+
+
+def test_views_are_those_of_the_image_and_its_key(views):
+    images = data.from_arrays(IMAGES)
+    found = data.two_view_pipeline(images, views, 3, start=(2, 0))
+    assert found.element_spec == (tf.TensorSpec((3, 16, 16, 3)),) * 2
+    keys = data.two_view_pipeline(images, Keys(), 3, start=(2, 0)).take(2)
+    for view_pair, (batch_keys, _) in zip(found.take(2), keys, strict=True):
+        expected = views(IMAGES[batch_keys.numpy() % COUNT], batch_keys)
+        for view, expected_view in zip(view_pair, expected, strict=True):
+            np.testing.assert_allclose(view, expected_view, atol=1e-5)
+
+
+def test_images_of_different_sizes_give_the_views_of_each_alone(views, photos):
+    dataset = data.two_view_pipeline(photos, views, 3, start=(1, 0))
+    assert dataset.element_spec == (tf.TensorSpec((3, 16, 16, 3)),) * 2
+    found = _take(dataset, 2)
+    keys = _keys((1, 0))[0][:6]
+    images = list(photos)
+    for row, key in enumerate(keys):
+        expected = views(images[key % COUNT][None], keys[row : row + 1])
+        for view, expected_view in zip(found, expected, strict=True):
+            np.testing.assert_allclose(view[row], expected_view[0], atol=1e-5)
+
+
+def test_batch_size_workers_and_reading_in_order_leave_the_views_alone(views, photos):
+    def pipeline(images, batch_size, shard=None):
+        return data.two_view_pipeline(
+            images, views, batch_size, start=(0, 0), drop_remainder=False, shard=shard
+        )
+
+    whole = _take(pipeline(photos, COUNT), 1)
+    for name, view in zip("ab", _take(pipeline(photos, 3), 3), strict=True):
+        np.testing.assert_allclose(view, whole["ab".index(name)], atol=1e-5)
+    odd = _take(pipeline(photos, 8, shard=(1, 2)), 1)
+    np.testing.assert_allclose(odd[0], whole[0][1::2], atol=1e-5)
+    # Without random access the order is another one, and no view changes.
+    streamed = _take(pipeline(photos.map(lambda image: image), 3), 3)
+    for view, expected in zip(streamed, whole, strict=True):
+        by_content = sorted(range(COUNT), key=lambda i, v=view: v[i].sum())
+        by_content_too = sorted(range(COUNT), key=lambda i, v=expected: v[i].sum())
+        np.testing.assert_allclose(
+            view[by_content], expected[by_content_too], atol=1e-5
+        )
+
+
+def test_files_of_one_size_give_the_views_of_an_array(views, tmp_path):
+    for number, image in enumerate(IMAGES):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    files = data.load(f"folder:{tmp_path}")
+    expected = _take(
+        data.two_view_pipeline(data.from_arrays(IMAGES), views, 4, start=(0, 0)), 2
+    )
+    dataset = data.two_view_pipeline(files, views, 4, start=(0, 0), cache=False)
+    for view, expected_view in zip(_take(dataset, 2), expected, strict=True):
+        np.testing.assert_allclose(view, expected_view, atol=1e-5)
+
+
+def test_fit_sees_a_new_epoch_each_time_without_steps_per_epoch():
+    class Recorder(keras.Model):
+        def train_step(self, batch):
+            batches.append(batch[0].numpy().tolist())
+            return {"loss": 0.0}
+
+    batches = []
+    model = Recorder()
+    model.compile(run_eagerly=True)
+    dataset = data.two_view_pipeline(data.from_arrays(IMAGES), Keys(), 3)
+    model.fit(dataset, epochs=3, shuffle=False, verbose=0)
+    assert len(batches) == 3 * 2
+    assert len(set(sum(batches, []))) == 3 * 6
+
+
+def test_replicas_split_every_global_batch():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    dataset = data.two_view_pipeline(
+        data.from_arrays(IMAGES), Keys(), 4, start=(0, 0), drop_remainder=True
+    )
+    distributed = strategy.experimental_distribute_dataset(dataset)
+    (keys, _), (expected, _) = next(iter(distributed)), next(iter(dataset))
+    np.testing.assert_array_equal(
+        np.concatenate(strategy.experimental_local_results(keys)), expected
+    )
+
+
+def test_images_of_different_sizes_make_no_batch_and_no_cache(photos):
+    with pytest.raises(ValueError, match=r"make no batch.*image_shape=\(None, None"):
+        data.image_batches(photos, 2)
+    dataset = photos.map(lambda image: image)
+    with pytest.raises(ValueError, match="cannot be cached.*Received: cache=True"):
+        data.two_view_pipeline(dataset, Keys(), 2, cache=True)
