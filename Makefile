@@ -36,6 +36,8 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.loss
+	$(BIN)/python -m benchmarks.views
+	$(BIN)/python -m benchmarks.evaluation
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -1,11 +1,26 @@
-"""`keras-twins export`: a SavedModel of a run's encoder, for TensorFlow Serving."""
+"""`keras-twins export`: a run's encoder as a model that a server loads."""
+
+import json
 
 from absl import flags
 
 from keras_twins import cli
+from keras_twins.errors import InputError
 
 flags.DEFINE_string("workdir", None, "Folder of a run that has ended.")
 flags.DEFINE_string("output", None, "Folder of the model; a new version goes into it.")
+flags.DEFINE_enum(
+    "format",
+    "saved_model",
+    ["saved_model", "onnx", "litert"],
+    "For TensorFlow Serving, ONNX Runtime or LiteRT (the last two: one folder each).",
+)
+flags.DEFINE_enum(
+    "precision",
+    None,
+    ["float32", "mixed_float16", "mixed_bfloat16"],
+    "What the exported encoder computes in; default: as it was trained.",
+)
 flags.mark_flags_as_required(["workdir", "output"])
 
 FLAGS = flags.FLAGS
@@ -13,41 +28,52 @@ FLAGS = flags.FLAGS
 
 def main(argv):
     del argv
-    cli.start_tensorflow()
-
     from keras_twins.workdir import Workdir
 
-    export(Workdir(FLAGS.workdir), FLAGS.output)
+    workdir = Workdir(FLAGS.workdir)
+    workdir.read_config()
+    cli.start_tensorflow()
+    export(workdir, FLAGS.output, FLAGS.format, FLAGS.precision)
 
 
-def export(workdir, output):
+def export(workdir, output, file_format="saved_model", precision=None):
     """Exports the encoder of a run that has ended.
 
     Args:
         workdir: `keras_twins.workdir.Workdir`.
         output: path of the model's folder.
+        file_format: "saved_model", "onnx" or "litert".
+        precision: name of a Keras dtype policy, or None for the encoder's own.
 
     Returns:
         path of the new version.
 
     Raises:
-        InputError: for a folder without an encoder, or an output that is none.
+        InputError: for a folder without an encoder, an output that is no folder, or an
+            export that does not answer as the encoder does; nothing is published then.
     """
-    import json
+    from keras_twins import export as exports
 
-    from keras_twins.export import export_saved_model
-
+    write = {
+        "saved_model": exports.export_saved_model,
+        "onnx": exports.export_onnx,
+        "litert": exports.export_litert,
+    }[file_format]
     config = workdir.read_config()
     metadata = {"config": config.to_dict()}
     if workdir.evaluation.exists():
         metadata["evaluation"] = json.loads(workdir.evaluation.read_text())
-    version = export_saved_model(
-        workdir.read_encoder(),
-        output,
-        config.evaluation.image_size,
-        resize=config.evaluation.resize,
-        metadata=metadata,
-    )
+    try:
+        version = write(
+            workdir.read_encoder(),
+            output,
+            config.evaluation.image_size,
+            resize=config.evaluation.resize,
+            precision=precision,
+            metadata=metadata,
+        )
+    except (exports.ExportError, OSError, ValueError) as error:
+        raise InputError(f"--output={output}: {error}") from error
     print(f"exported to {version}")
     return version
 

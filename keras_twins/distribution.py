@@ -136,7 +136,7 @@ def explain_lost_workers():
             raise
         raise InputError(
             "another worker is gone, so this one stops; run the same command again on "
-            f"all workers to go on ({error.message.strip().splitlines()[-1]})"
+            f"all workers to go on ({error.message.strip().splitlines()[0]})"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """`keras-twins evaluate`: what a trained encoder is worth beside raw pixels."""
 
 import dataclasses
+import sys
 
 from absl import flags
 
@@ -17,8 +18,6 @@ FLAGS = flags.FLAGS
 
 def main(argv):
     del argv
-    cli.start_tensorflow()
-
     from keras_twins.workdir import Workdir
 
     workdir = Workdir(FLAGS.workdir)
@@ -29,7 +28,8 @@ def main(argv):
         config.data_dir = FLAGS.data_dir
     if FLAGS.temperature is not None:
         config.evaluation.temperature = FLAGS.temperature
-    evaluate(config, workdir)
+    cli.start_tensorflow()
+    evaluate(config, workdir, verbose=sys.stdout.isatty())
 
 
 def evaluate(config, workdir, verbose=1):

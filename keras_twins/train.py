@@ -60,7 +60,7 @@ def train(config, workdir, strategy, verbose=1):
     """
     import keras
 
-    from keras_twins import checkpoints, distribution, experiment
+    from keras_twins import checkpoints, data, distribution, experiment
 
     began = time.monotonic()
     keras.config.set_dtype_policy(config.precision)
@@ -76,18 +76,19 @@ def train(config, workdir, strategy, verbose=1):
     first_epoch = checkpoints.restore(model, workdir.checkpoints)
     _say(config, facts, model, strategy, steps, first_epoch, workdir)
     if first_epoch < config.epochs:
-        model.fit(
-            experiment.training_pairs(config, images, steps, first_epoch),
-            steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=config.epochs,
-            shuffle=False,
-            verbose=verbose if writes else 0,
-            callbacks=[
-                *(_writers(config, facts, model, workdir, first_epoch) * writes),
-                keras.callbacks.TerminateOnNaN(),
-            ],
-        )
+        callbacks = [keras.callbacks.TerminateOnNaN()]
+        if writes:
+            callbacks = _writers(config, facts, model, workdir, first_epoch) + callbacks
+        with data.explain_read_errors(images):
+            model.fit(
+                experiment.training_pairs(config, images, steps, first_epoch),
+                steps_per_epoch=steps,
+                initial_epoch=first_epoch,
+                epochs=config.epochs,
+                shuffle=False,
+                verbose=verbose if writes else 0,
+                callbacks=callbacks,
+            )
     if writes:
         model.save(workdir.model)
         experiment.pixel_encoder(config, model.encoder).save(workdir.encoder)

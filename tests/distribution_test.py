@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
@@ -117,18 +116,8 @@ def test_training_moves_the_weights(trained):
         assert np.linalg.norm(one - other) > 1e-3 * np.linalg.norm(one)
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-def test_two_worker_processes_train_as_one_device(trained, tmp_path):
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+def test_two_worker_processes_train_as_one_device(trained, tmp_path, free_addresses):
+    addresses = free_addresses(2)
     names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto"]
     specs = {name: (EXACT | AUTO)[name] for name in names}
     workers = [

@@ -18,14 +18,18 @@ class Twins(_Steps, keras.Model):
     the two batches of projections (Barlow Twins, arXiv 2103.03230, figure 1). The
     projector serves the training alone: the encoder's output is the embedding.
 
-    With the TensorFlow backend, `fit` and `evaluate` report `loss`, `on_diagonal` (mean
-    of Cᵢᵢ), `off_diagonal` (root mean square of Cᵢⱼ), `embedding_std` (mean deviation
-    of a feature of the L2-normalised embeddings, times √dim: 1 where they spread
-    evenly, 0 where all are the same) and `effective_rank` (exponential of the entropy of
-    the normalised singular values of a batch of embeddings, Roy & Vetterli 2007: 1 where
-    they collapsed to a line, at most min(batch_size, dim)). The last two are measured
-    on the first and then on every sixteenth training step. Under a `tf.distribute`
-    strategy everything is of the global batch.
+    With the TensorFlow backend, `fit` and `evaluate` report `loss` and, of the global
+    batch under any `tf.distribute` strategy,
+
+    - `on_diagonal`: mean of Cᵢᵢ;
+    - `off_diagonal`: root mean square of Cᵢⱼ, i ≠ j;
+    - `embedding_std`: mean deviation of a feature of the L2-normalised embeddings,
+      times √dim: 1 where they spread evenly, 0 where all are the same;
+    - `effective_rank`: exponential of the entropy of the normalised singular values of
+      a batch of embeddings (Roy & Vetterli, 2007): 1 where they collapsed to a line, at
+      most min(batch_size, dim).
+
+    The last two are measured on the first and then on every sixteenth training step.
 
     Args:
         encoder: `keras.Model` from images `(batch_size, height, width, channels)` to
