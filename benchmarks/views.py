@@ -113,18 +113,19 @@ def _map_batches(tf, images, make_views):
 def _our_photos(tf, augment, files):
     views = augment.TwoViews("imagenet", seed=0)
     finish = tf.function(views.finish, jit_compile=True)
-    # The cores are busy with an image each: no op gains from sharing them out further.
+
+    def make_views(data, key):
+        crops = (crop[None] for crop in views.resample_jpeg(data, key))
+        return tuple(view[0] for view in finish(*crops, key[None]))
+
+    # Each core is busy with an image of its own: no op gains from being shared out.
     options = tf.data.Options()
     options.threading.max_intra_op_parallelism = 1
     keys = tf.data.Dataset.range(2**62)
     return (
         tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(files).repeat(), keys)
-        .map(
-            lambda data, key: (*views.resample_jpeg(data, key), key),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        .map(make_views, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(PHOTO_BATCH_SIZE, drop_remainder=True)
-        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(2)
         .with_options(options)
     )

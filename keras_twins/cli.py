@@ -14,6 +14,7 @@ from keras_twins.errors import InputError
 
 COMMANDS = {
     "train": "train an encoder on unlabelled images",
+    "views": "draw images with their two views, before a training",
     "evaluate": "kNN and linear probe: raw pixels, untrained and trained encoder",
     "export": "write a SavedModel that TF Serving serves",
     "embed": "embeddings of image files, from an exported model",

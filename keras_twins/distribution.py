@@ -4,10 +4,14 @@ import contextlib
 import json
 import os
 
+import keras
 import tensorflow as tf
 
 from keras_twins.errors import InputError
 from keras_twins.losses.replicas import OneReplica
+
+# The first version of Keras whose `fit` has not been seen to need `SeveralWorkers`.
+_REPAIRED = (3, 16)
 
 
 def strategy(name):
@@ -188,6 +192,10 @@ def first_row(rows):
     return tf.cumsum(counts, exclusive=True)[index]
 
 
+def _needs_repair():
+    return tuple(map(int, keras.__version__.split(".")[:2])) < _REPAIRED
+
+
 class SeveralWorkers:
     """Mixin of a built `keras.Model`: `fit` under every `tf.distribute` strategy.
 
@@ -197,7 +205,9 @@ class SeveralWorkers:
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if self.optimizer is not None and not self.optimizer.built:
+        if not _needs_repair():
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+        elif self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
@@ -208,7 +218,7 @@ class SeveralWorkers:
         have (the same issue).
         """
         strategy = self.distribute_strategy
-        if not several_workers(strategy):
+        if not (several_workers(strategy) and _needs_repair()):
             return super().make_train_function(force=force)
         if self.train_function is not None and not force:
             return self.train_function

@@ -42,7 +42,14 @@ def gaussian_blur(planes, sigmas, largest_sigma):
     kernels = tf.exp(-0.5 * (distances / tf.maximum(sigmas, 1e-3)[:, None]) ** 2)
     kernels /= 2.0 * tf.reduce_sum(kernels, axis=1, keepdims=True) - 1.0
     kernels = tf.unstack(kernels[:, :, None, None, None], axis=1)
-    return _blur_along(3, _blur_along(2, planes, kernels), kernels)
+
+    def blurred():
+        return _blur_along(3, _blur_along(2, planes, kernels), kernels)
+
+    if planes.shape[0] == 1:
+        # An image by itself, as in a map over photographs, need not pay for nothing.
+        return tf.cond(sigmas[0] > 0, blurred, lambda: planes)
+    return blurred()
 
 
 def _blur_along(axis, planes, kernels):

@@ -1,0 +1,121 @@
+"""`keras-twins views`: a picture of sixteen images and the two views of each."""
+
+import pathlib
+import textwrap
+
+from absl import flags
+from ml_collections import config_flags
+
+from keras_twins import cli
+from keras_twins.errors import InputError
+
+config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "The experiment; --config.KEY=VALUE changes one of its values.",
+    lock_config=True,
+)
+flags.DEFINE_string("output", "views.png", "The picture, a PNG file.")
+flags.mark_flag_as_required("config")
+
+FLAGS = flags.FLAGS
+
+_TILE = 96  # pixels, whatever size the views have
+_GAP = 6
+_BLOCKS = 4  # a block is an image and its two views; so many a row, and rows
+_LINE = 18
+_COLUMNS = 170
+
+
+def main(argv):
+    del argv
+    config = cli.config()
+    output = pathlib.Path(FLAGS.output)
+    if output.suffix.lower() != ".png":
+        raise InputError(f"--output={output} is no .png file")
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"--output={output}: there is no such folder")
+    cli.start_tensorflow()
+    draw(config, output)
+    print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
+
+
+def draw(config, output):
+    """Draws images of the training split with the views of the first epoch.
+
+    Args:
+        config: `ConfigDict` of an experiment.
+        output: path of the PNG file.
+
+    Raises:
+        InputError: for data or views that cannot be used.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    from keras_twins import data, experiment
+
+    layer = experiment.views(config, config.views.image_size)
+    images = experiment.load(config, config.train_split)
+    caption = [f"{config.dataset}, seed {config.seed}", *describe(config.views)]
+    tile, block = _TILE + _GAP, 3 * _TILE + 4 * _GAP
+    below = _LINE + _BLOCKS * tile + _GAP
+    size = _BLOCKS * block + _GAP, below + _LINE * len(caption) + _GAP
+    picture = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    with data.explain_read_errors(images):
+        originals = list(images.take(_BLOCKS**2))
+    for place, original in enumerate(originals):
+        row, column = divmod(place, _BLOCKS)
+        for index, pixels in enumerate(_pixels(layer, original, key=place)):
+            corner = _GAP + column * block + index * tile, _LINE + row * tile
+            picture.paste(_thumbnail(pixels), corner)
+    for column in range(_BLOCKS):
+        for index, name in enumerate(("original", "view a", "view b")):
+            pen.text((_GAP + column * block + index * tile, 1), name, "black", font)
+    for index, line in enumerate(caption):
+        pen.text((_GAP, below + index * _LINE), line, "black", font)
+    picture.save(output)
+
+
+def _pixels(layer, image, key):
+    """An image and its two views, uint8 `(height, width, 3)` each."""
+    import numpy as np
+
+    mean, std = np.array(layer.spec["mean"]), np.array(layer.spec["std"])
+    views = layer(image[None], keys=[key])
+    plain = [255.0 * (np.asarray(view[0]) * std + mean) for view in views]
+    return [np.round(np.clip(p, 0, 255)).astype("uint8") for p in (image, *plain)]
+
+
+def _thumbnail(pixels):
+    """A PIL image whose longer side is a tile's; small ones keep their pixels sharp."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    scale = _TILE / max(image.size)
+    size = [max(1, round(scale * side)) for side in image.size]
+    sharp = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return image.resize(size, sharp)
+
+
+def describe(views):
+    """The parameters of both views in lines of text, once where they are the same."""
+    texts = [
+        ", ".join(f"{key} {_short(value)}" for key, value in view.items())
+        for view in (views.view_a.to_dict(), views.view_b.to_dict())
+    ]
+    if texts[0] == texts[1]:
+        texts = [f"both views: {texts[0]}"]
+    else:
+        texts = [f"view {x}: {text}" for x, text in zip("ab", texts, strict=True)]
+    return [line for text in texts for line in textwrap.wrap(text, _COLUMNS)]
+
+
+def _short(value):
+    if isinstance(value, (tuple, list)):
+        return "–".join(f"{number:.3g}" for number in value)
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    cli.run(main)
