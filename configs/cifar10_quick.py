@@ -18,17 +18,19 @@ def get_config():
     config.dataset = "cifar10"
     config.batch_size = 128
 
-    # Crops of a quarter of the area and more: a short training has no time for less.
+    # Crops of 30 % of the area and more: a short training has no time for smaller ones.
     for view in (config.views.view_a, config.views.view_b):
-        view.crop_scale = (0.25, 1.0)
+        view.crop_scale = (0.3, 1.0)
 
     config.encoder = {
         "name": "residual_encoder",
         "stem": "small",
         "widths": (32, 48, 96, 192),
         "depths": (0, 1, 1, 1),
+        "output_norm": True,
     }
-    config.projector = (512, 1024)
+    config.projector = (512, 2048)
+    config.loss.redundancy_weight = 0.004
 
     config.epochs = 20
     config.optimizer.name = "adamw"

@@ -15,7 +15,7 @@ def test_the_picture_shows_originals_and_views(tmp_path):
     originals = list(experiment.load(config, "train").take(2))
     layer = experiment.views(config, 16)
     tile, gap, line = views._TILE, views._GAP, views._LINE
-    block = 3 * tile + 6 * gap
+    block = 3 * tile + 4 * gap
     for place, original in enumerate(originals):
         corner = gap + place * block
         shown = picture[line : line + tile, corner : corner + tile]

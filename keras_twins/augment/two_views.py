@@ -44,7 +44,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
     Raises:
         InputError: for an unknown preset, a spec that `preset` does not describe, or a
             value range the wrong way round.
-        ValueError: if the images have no four axes or none of the channels above.
+        ValueError: if the images have no four axes, no pixel or none of the channels
+            above, or if there are more or fewer keys than images.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         images = _as_rgb_or_grey(images)
         if not training:
             return self._plain(images)
-        keys = self._image_keys(keys, tf.shape(images)[0])
+        keys = self._image_keys(keys, images)
         return tuple(
             self._finish_planes(name, self._crop_planes(name, images, keys), keys)
             for name in _VIEWS
@@ -141,12 +142,17 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             "exact_colour": self.exact_colour,
         }
 
-    def _image_keys(self, keys, batch_size):
+    def _image_keys(self, keys, images):
         if keys is None:
             keys = self._calls.next()[1]
         keys = tf.cast(keys, tf.int64)
         if keys.shape.rank == 0:
-            return draws.expand_key(keys, batch_size)
+            return draws.expand_key(keys, tf.shape(images)[0])
+        if not keys.shape.is_compatible_with(images.shape[:1]):
+            raise ValueError(
+                "Wrong shape of `keys`. Expected a scalar or one key per image. "
+                f"Received: keys.shape={keys.shape}, images.shape={images.shape}"
+            )
         return keys
 
     def _boxes_of_one(self, key, height, width):
@@ -229,10 +235,14 @@ def _as_rgb_or_grey(images):
             "Wrong rank of `images`. Expected (batch_size, height, width, channels). "
             f"Received: images.shape={images.shape}"
         )
-    channels = images.shape[3]
-    if channels not in (1, 3, 4):
+    if images.shape[3] not in (1, 3, 4):
         raise ValueError(
             "Wrong number of channels in `images`. Expected 1, 3 or 4, known when the "
             f"layer is traced. Received: images.shape={images.shape}"
         )
-    return images[..., :3] if channels == 4 else images
+    if 0 in images.shape[1:3]:
+        raise ValueError(
+            "Nothing to see in empty `images`. Expected at least one pixel. "
+            f"Received: images.shape={images.shape}"
+        )
+    return images[..., :3] if images.shape[3] == 4 else images
