@@ -86,7 +86,10 @@ def test_the_whole_image_at_its_own_size_is_itself(resample, interpolation):
 
 def test_every_image_of_a_batch_has_its_own_box():
     images = tf.constant(np.stack([IMAGE, IMAGE[::-1]]))
-    boxes = [tf.concat(pair, 0) for pair in zip(box(0, 0, 30, 30), box(9, 8, 20, 44))]
+    boxes = [
+        tf.concat(pair, 0)
+        for pair in zip(box(0, 0, 30, 30), box(9, 8, 20, 44), strict=True)
+    ]
     together = resampling.resample_batch(images, boxes, 16, "bilinear")
     for i, where in enumerate((box(0, 0, 30, 30), box(9, 8, 20, 44))):
         alone = resampling.resample_batch(images[i : i + 1], where, 16, "bilinear")
