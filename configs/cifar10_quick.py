@@ -6,6 +6,15 @@ What it trains: a compact residual network (a 3×3 stem of stride 2 and three bl
     keras-twins train --config=configs/cifar10_quick.py --workdir=runs/cifar10_quick \
       --config.data_dir=/path/to/tensorflow_datasets
 
+Measured on two cores (AMD EPYC, Zen 3), the images re-encoded as JPEG, one seed:
+54.29 % kNN accuracy (k 200, temperature 0.1, all 50 000 training images as the bank)
+after 27 minutes, with the kNN of every fifth epoch. Of the loss's terms, Cᵢᵢ had
+come to 0.72 and Cᵢⱼ to 0.12.
+
+Tried and not better: 16-pixel views for the first 60 % of the steps; wider blocks
+(64-128-256) or narrower ones (32-64-128) for the same time; evaluation at 24, 36 or 40
+pixels. Standardising the features before kNN gave 54.98 %.
+
 `--config.download=True` fetches and prepares CIFAR-10 there where it is missing.
 `--config.loss.name=hsic --config.loss.redundancy_weight=0.004` trains the HSIC loss.
 """
@@ -18,19 +27,17 @@ def get_config():
     config.dataset = "cifar10"
     config.batch_size = 128
 
-    # Crops of 30 % of the area and more: a short training has no time for smaller ones.
+    # Crops of a quarter of the area and more: a short training has no time for less.
     for view in (config.views.view_a, config.views.view_b):
-        view.crop_scale = (0.3, 1.0)
+        view.crop_scale = (0.25, 1.0)
 
     config.encoder = {
         "name": "residual_encoder",
         "stem": "small",
         "widths": (32, 48, 96, 192),
         "depths": (0, 1, 1, 1),
-        "output_norm": True,
     }
-    config.projector = (512, 2048)
-    config.loss.redundancy_weight = 0.004
+    config.projector = (512, 1024)
 
     config.epochs = 20
     config.optimizer.name = "adamw"

@@ -22,7 +22,7 @@ def _conv(x, filters, kernel, stride, name):
     )(x)
 
 
-def _norm(x, name, zero=False, **affine):
+def _norm(x, name, zero=False):
     """Batch norm over the global batch; `zero` starts its scale at 0."""
     return layers.BatchNormalization(
         momentum=0.9,
@@ -30,7 +30,6 @@ def _norm(x, name, zero=False, **affine):
         synchronized=True,
         gamma_initializer="zeros" if zero else "ones",
         name=name,
-        **affine,
     )(x)
 
 
@@ -75,13 +74,7 @@ def _stem(x, stem, filters):
 
 
 def residual_encoder(
-    input_shape,
-    stem,
-    widths,
-    depths,
-    block="basic",
-    output_norm=False,
-    name="residual_encoder",
+    input_shape, stem, widths, depths, block="basic", name="residual_encoder"
 ):
     """A residual encoder of any size: one stage a width, halving the image between.
 
@@ -98,8 +91,6 @@ def residual_encoder(
         depths: sequence of as many ints, the blocks of each stage.
         block: `"basic"` (two 3×3) or `"bottleneck"` (1×1, 3×3, 1×1, four times as
             wide).
-        output_norm: bool. Whether each pooled feature is standardised (batch norm
-            without scale and offset), so that none outweighs the others in a cosine.
         name: str.
 
     Returns:
@@ -131,8 +122,6 @@ def residual_encoder(
             stride = 2 if stage and not index else 1
             x = blocks[block](x, width, stride, f"stage{stage + 1}_block{index + 1}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
-    if output_norm:
-        x = _norm(x, "output_norm", center=False, scale=False)
     return keras.Model(inputs, x, name=name)
 
 
