@@ -7,8 +7,13 @@ from absl import flags
 from keras_twins import cli
 from keras_twins.errors import InputError
 
-flags.DEFINE_string("workdir", None, "Folder of a run that has ended.")
-flags.DEFINE_string("output", None, "Folder of the model; a new version goes into it.")
+cli.define(flags.DEFINE_string, "workdir", None, "Folder of a run that has ended.")
+cli.define(
+    flags.DEFINE_string,
+    "output",
+    None,
+    "Folder of the model; a new version goes into it.",
+)
 flags.DEFINE_enum(
     "format",
     "saved_model",

@@ -5,14 +5,8 @@ the library is imported when it is first used.
 """
 
 import importlib
-import os
 
 __version__ = "0.1.0"
-
-# TensorFlow's wheel switches oneDNN on by itself only on some Intel processors; on the
-# others a convolutional training step takes more than twice as long without it. It is
-# read once, when TensorFlow is imported, and what the user set is left alone.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _PARTS = (
     "augment",

@@ -21,7 +21,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model_dir", None, "Folder of an exported model; its newest version is used."
 )
-flags.DEFINE_string(
+cli.define(
+    flags.DEFINE_string,
     "output",
     None,
     "File to write: .npz (arrays `paths` and `embeddings`) or .parquet (columns "

@@ -7,7 +7,7 @@ from absl import flags
 
 from keras_twins import cli
 
-flags.DEFINE_string("workdir", None, "Folder of a run that has ended.")
+cli.define(flags.DEFINE_string, "workdir", None, "Folder of a run that has ended.")
 flags.DEFINE_string("dataset", None, "Data set to evaluate on; default: the run's own.")
 flags.DEFINE_string("data_dir", None, "Where TensorFlow data sets are prepared.")
 flags.DEFINE_float("temperature", None, "Of kNN's weights; default: the run's.")

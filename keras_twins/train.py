@@ -10,13 +10,16 @@ from ml_collections import config_flags
 
 from keras_twins import cli
 
-config_flags.DEFINE_config_file(
+cli.define(
+    config_flags.DEFINE_config_file,
     "config",
     None,
     "The experiment; --config.KEY=VALUE changes one of its values.",
     lock_config=True,
 )
-flags.DEFINE_string("workdir", None, "Folder of the run; made where it is missing.")
+cli.define(
+    flags.DEFINE_string, "workdir", None, "Folder of the run; made where it is missing."
+)
 flags.DEFINE_enum(
     "strategy",
     "auto",

@@ -9,13 +9,14 @@ from ml_collections import config_flags
 from keras_twins import cli
 from keras_twins.errors import InputError
 
-config_flags.DEFINE_config_file(
+cli.define(
+    config_flags.DEFINE_config_file,
     "config",
     None,
     "The experiment; --config.KEY=VALUE changes one of its values.",
     lock_config=True,
 )
-flags.DEFINE_string("output", "views.png", "The picture, a PNG file.")
+cli.define(flags.DEFINE_string, "output", "views.png", "The picture, a PNG file.")
 flags.mark_flag_as_required("config")
 
 FLAGS = flags.FLAGS

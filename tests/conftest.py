@@ -9,8 +9,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-import keras_twins  # noqa: F401  (sets up TensorFlow before anything imports it)
-
 GOLDEN = pathlib.Path(__file__).parent / "losses" / "golden"
 
 

@@ -72,16 +72,17 @@ def _resize_rows(rows, size, interpolation):
     As an image of one column whose channels are the matrix's columns: TensorFlow's
     kernel is vectorised over channels, of which a picture has too few to profit.
     """
-    scale = size / tf.cast(tf.shape(rows)[0], tf.float32)
+    count = tf.shape(rows)[0]
+    scale = size / tf.cast(count, tf.float32)
     resized = tf.raw_ops.ScaleAndTranslate(
-        images=rows[None, :, None, :],
+        images=tf.reshape(rows, (1, count, 1, -1)),
         size=[size, 1],
         scale=tf.stack([scale, 1.0]),
         translation=[0.0, 0.0],
         kernel_type=_TENSORFLOW_KERNELS[interpolation],
         antialias=True,
     )
-    return resized[0, :, 0, :]
+    return tf.reshape(resized, (size, -1))
 
 
 def weights(start, length, reverse, extent, size, interpolation):

@@ -171,7 +171,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             kind = self.spec[name]["interpolation"]
             pixels = resampling.resample_image(image, box, size, kind)
             pixels = self._to_255(pixels, image.dtype)
-            cut.append(tf.broadcast_to(pixels, (size, size, 3)))
+            cut.append(tf.tile(pixels, (1, 1, 3)) if image.shape[2] == 1 else pixels)
         return tuple(cut)
 
     def _crop_planes(self, name, images, keys):
