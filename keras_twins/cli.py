@@ -66,6 +66,8 @@ def run(main, argv=None):
 def config():
     """The configuration of `--config`, locked and with its overrides."""
     try:
+        # A file that could not be read is an error when something is first asked of it.
+        flags.FLAGS.config.to_dict()
         return flags.FLAGS.config
     except Exception as error:
         reason = str(error).strip().splitlines()[-1].strip()
@@ -93,8 +95,10 @@ def _parse(argv):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         _fail(" ".join(dict.fromkeys((lines[0], lines[-1]))))
     except (AttributeError, KeyError) as error:
-        key, *close = re.findall(r"['\"](\w+)['\"]", str(error)) or [str(error)]
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        text = str(error)
+        close = re.search(r'Did you mean "(\w+)" instead of "(\w+)"', text)
+        key = close[2] if close else re.sub(r"\W", "", text)
+        hint = f"; did you mean {close[1]!r}?" if close else ""
         _fail(f"{_override(argv, key)}: the configuration has no key {key!r}{hint}")
     except Exception as error:
         _fail(f"--config: {str(error).strip().splitlines()[-1].strip()}")

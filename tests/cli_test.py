@@ -45,7 +45,11 @@ def test_help_lists_the_commands():
         (["train", "--config=no.py", "--workdir=x"], ["no.py"]),
         (
             ["train", "--config=configs/digits.py", "--workdir=x", "--config.epoch=3"],
-            ["--config.epoch", "no key 'epoch'"],
+            ["--config.epoch:", "no key 'epoch'", "'epochs'"],
+        ),
+        (
+            ["train", "--config=configs/digits.py", "--workdir=x", "--config.zz.b=3"],
+            ["--config.zz.b:", "no key 'zz'"],
         ),
         (
             ["train", "--config=configs/digits.py", "--workdir=x", "--config.seed=a"],
