@@ -69,6 +69,7 @@ def train(config, workdir, strategy, verbose=1):
     keras.config.set_dtype_policy(config.precision)
     facts = experiment.describe(config, config.train_split)
     steps = _steps_per_epoch(config, facts, strategy)
+    experiment.stages(config)  # what is wrong with them is said before anything is made
     with strategy.scope():
         model = experiment.model(config)
         model.compile(experiment.optimizer(config, steps), loss=experiment.loss(config))

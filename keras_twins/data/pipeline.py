@@ -183,6 +183,8 @@ def _streamed(source, views, order):
     index, count = order.shard
 
     def epoch_batches(epoch, first_step):
+        # Of this graph alone: a global seed of 0 breaks `shuffle` with a tensor's seed.
+        tf.random.set_seed(1)
         shuffled = records.shuffle(
             buffer_size, order.buffer_seed(epoch), reshuffle_each_iteration=False
         )
