@@ -1,0 +1,119 @@
+"""What a client takes for an image, as the encoded bytes that a server takes."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from keras_twins.errors import InputError
+
+# What PNG holds as it is; the server makes RGB of it as it does of a file.
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
+
+class ImageError(InputError):
+    """An image that has no embedding.
+
+    Attributes:
+        index: int. The image's place among those given.
+        name: str. Its path, or `images[index]`.
+    """
+
+    def __init__(self, index, image, reason):
+        self.index = index
+        self.name = name_of(index, image)
+        super().__init__(f"{self.name}: {reason}")
+
+
+def name_of(index, image):
+    """What messages call an image: its path, or its place."""
+    return str(image) if isinstance(image, (str, os.PathLike)) else f"images[{index}]"
+
+
+def encode(index, image):
+    """Gives the bytes to send for an image.
+
+    Files and bytes are sent as they are, but for WebP, which the exported graph does
+    not take; pixels are sent as PNG, which loses nothing.
+
+    Args:
+        index: int. The image's place, for messages.
+        image: path of a file; bytes of an encoded picture; uint8 array
+            `(height, width, 3)`; or PIL image.
+
+    Returns:
+        bytes.
+
+    Raises:
+        ImageError: if it is none of these, or a file that cannot be read.
+    """
+    from PIL import Image
+
+    if isinstance(image, (str, os.PathLike)):
+        try:
+            image = Path(image).read_bytes()
+        except OSError as error:
+            raise ImageError(index, image, error.strerror) from error
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        encoded = bytes(image)
+        return _webp_as_png(index, image, encoded) if _is_webp(encoded) else encoded
+    if isinstance(image, Image.Image):
+        return _as_png(image)
+    what = type(image).__name__
+    if isinstance(image, np.ndarray):
+        if image.dtype == np.uint8 and _is_rgb(image.shape):
+            return _as_png(Image.fromarray(image))
+        what = f"{image.dtype} array {image.shape}"
+    raise ImageError(
+        index,
+        image,
+        "expected a path, bytes, a uint8 array (height, width, 3) or a PIL image; "
+        f"got {what}",
+    )
+
+
+def refusal(message):
+    """The reason in what TensorFlow says about an image, without names of the graph.
+
+    Args:
+        message: str. The message of an INVALID_ARGUMENT.
+
+    Returns:
+        str, one line.
+    """
+    said = re.search(r"image_bytes\[\d+\] ([^\]\n]+)", message)
+    if said:
+        return said.group(1)
+    # What the decoder said stands above the names of graph nodes, below any stack.
+    above = re.split(r"\s*\[\[", message, maxsplit=1)[0].strip()
+    last = re.sub(r"\{\{.*?\}\}\s*", "", (above.splitlines() or [""])[-1])
+    return f"cannot be embedded: {last}"
+
+
+def _is_webp(encoded):
+    return encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP"
+
+
+def _is_rgb(shape):
+    return len(shape) == 3 and shape[2] == 3 and min(shape) > 0
+
+
+def _webp_as_png(index, image, encoded):
+    # TensorFlow's decoder of WebP is not safe on any bytes.
+    from PIL import Image
+
+    try:
+        return _as_png(Image.open(io.BytesIO(encoded)).convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        reason = f"cannot be decoded: {error}"
+        raise ImageError(index, image, reason) from error
+
+
+def _as_png(image):
+    if image.mode not in _PNG_MODES:
+        image = image.convert("RGB")
+    png = io.BytesIO()
+    image.save(png, "PNG", compress_level=1)
+    return png.getvalue()
