@@ -1,25 +1,38 @@
-"""Embeds image files with an exported model.
+"""Embeds image files with an exported model, or with a server that holds one.
 
     keras-twins embed --model_dir=DIR/embedder PATH... --output=embeddings.npz
+    keras-twins embed --server=http://localhost:8501 PATH... --output=e.parquet
 
-A PATH is a file, or a folder that is searched for images, subfolders included.
+A PATH is a file, or a folder that is searched for images, subfolders included. With a
+server over REST (http://, https://) TensorFlow is not needed.
 """
 
-import io
-import os
-import re
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 from keras_twins import cli
+from keras_twins.embedding_file import check_output, save_embeddings
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
+from keras_twins.serving.images import ImageError, encode, refusal
 
 FLAGS = flags.FLAGS
+cli.define(
+    flags.DEFINE_string,
+    "model_dir",
+    None,
+    "Folder of an exported model; its newest version is used.",
+)
 flags.DEFINE_string(
-    "model_dir", None, "Folder of an exported model; its newest version is used."
+    "server",
+    None,
+    "Instead of --model_dir: http://host:8501, https://, grpc://host:8500 or grpcs:// "
+    "of a server that holds the model.",
+)
+cli.define(
+    flags.DEFINE_string, "model_name", "embedder", "The model's name at the --server."
 )
 cli.define(
     flags.DEFINE_string,
@@ -38,18 +51,24 @@ def main(argv):
     output = Path(FLAGS.output) if FLAGS.output else None
     if output is not None:
         check_output(output)
-    if not FLAGS.model_dir:
-        raise InputError("--model_dir is missing; expected an exported model's folder")
-    version = newest_version(FLAGS.model_dir)
+    if bool(FLAGS.model_dir) == bool(FLAGS.server):
+        raise InputError(
+            "expected one of --model_dir, an exported model's folder, and --server"
+        )
+    version = newest_version(FLAGS.model_dir) if FLAGS.model_dir else None
     files = find_images(argv[1:])
-    cli.start_tensorflow()
-    embeddings = embed_files(load_signature(version), files, FLAGS.batch_size)
+    if version is None:
+        batches = _embed_at_server(FLAGS.server, FLAGS.model_name, files)
+    else:
+        cli.start_tensorflow()
+        batches = embed_files(load_signature(version), files, FLAGS.batch_size)
+    batches = _with_bar(batches, len(files))
     if output is None:
-        print_embeddings(files, embeddings)
+        print_embeddings(files, np.concatenate(list(batches)))
         return
-    save_embeddings(output, files, embeddings)
-    count, width = embeddings.shape
-    print(f"{count} embeddings of width {width} by {version} are in {output}")
+    width = save_embeddings(output, files, batches)
+    by = version or FLAGS.server
+    print(f"{len(files)} embeddings of width {width} by {by} are in {output}")
 
 
 main.takes_paths = True
@@ -122,67 +141,21 @@ def load_signature(version_dir):
 
 
 def embed_files(embed, files, batch_size):
-    """Embeds image files in batches, with a progress bar.
+    """Embeds image files in batches.
 
     Args:
         embed: as `load_signature` gives.
         files: list of paths.
         batch_size: int.
 
-    Returns:
-        float32 array `(len(files), width)`.
+    Yields:
+        float32 arrays `(batch, width)`.
 
     Raises:
-        InputError: naming the file that can't be read or is no image.
+        ImageError: naming the file that can't be read or is no image.
     """
-    from tqdm import tqdm
-
-    embeddings = []
-    with tqdm(total=len(files), unit="image", desc="embed") as bar:
-        for start in range(0, len(files), batch_size):
-            batch = files[start : start + batch_size]
-            embeddings.append(_embed_batch(embed, batch))
-            bar.update(len(batch))
-    return np.concatenate(embeddings)
-
-
-def check_output(path):
-    """Raises InputError unless embeddings can be written to the path."""
-    if path.suffix not in (".npz", ".parquet"):
-        raise InputError(f"--output={path}: expected a name ending in .npz or .parquet")
-    if not path.parent.is_dir():
-        raise InputError(f"--output={path}: there is no folder {str(path.parent)!r}")
-    if path.suffix == ".parquet":
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError as error:
-            raise InputError(
-                f"--output={path}: .parquet needs the package pyarrow"
-            ) from error
-
-
-def save_embeddings(path, files, embeddings):
-    """Writes embeddings as one whole file.
-
-    Args:
-        path: `pathlib.Path` ending in `.npz` or `.parquet`.
-        files: list of paths, one for each embedding.
-        embeddings: float32 array `(len(files), width)`.
-    """
-    names = [str(file) for file in files]
-    written = path.with_name(f".{path.name}.tmp")
-    if path.suffix == ".npz":
-        with open(written, "wb") as file:
-            np.savez(file, paths=np.array(names), embeddings=embeddings)
-    else:
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        values = pa.array(embeddings.ravel())
-        column = pa.FixedSizeListArray.from_arrays(values, embeddings.shape[1])
-        table = pa.table({"path": names, "embedding": column})
-        pyarrow.parquet.write_table(table, written)
-    os.replace(written, path)
+    for start in range(0, len(files), batch_size):
+        yield _embed_batch(embed, start, files[start : start + batch_size])
 
 
 def print_embeddings(files, embeddings):
@@ -195,50 +168,40 @@ def print_embeddings(files, embeddings):
     )
 
 
-def _embed_batch(embed, files):
+def _embed_batch(embed, start, files):
     import tensorflow as tf
 
-    encoded = [_read(file) for file in files]
+    encoded = [encode(start + n, file) for n, file in enumerate(files)]
     try:
         return embed(encoded)
     except tf.errors.InvalidArgumentError as error:
         # A decoder's message does not say which picture of the batch it met.
         if len(files) > 1:
-            return np.concatenate([_embed_batch(embed, [file]) for file in files])
-        raise InputError(f"{files[0]}: {_reason(error)}") from error
+            alone = [_embed_batch(embed, start + n, [f]) for n, f in enumerate(files)]
+            return np.concatenate(alone)
+        raise ImageError(start, files[0], refusal(error.message)) from error
 
 
-def _read(file):
-    try:
-        encoded = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-    return _webp_as_png(file, encoded) if encoded[8:12] == b"WEBP" else encoded
+def _embed_at_server(url, model, files):
+    from keras_twins.serving.client import EmbeddingClient, ServerError
+
+    if url.startswith("grpc"):
+        # The stubs of TensorFlow Serving import it.
+        cli.start_tensorflow()
+    with EmbeddingClient(url, model, batch_size=FLAGS.batch_size) as client:
+        try:
+            yield from client.embed_batches(files)
+        except ServerError as error:
+            raise InputError(f"--server={error}") from error
 
 
-def _webp_as_png(file, encoded):
-    # The exported graph takes no WebP: TensorFlow's decoder is not safe on any bytes.
-    from PIL import Image
+def _with_bar(batches, total):
+    from tqdm import tqdm
 
-    try:
-        image = Image.open(io.BytesIO(encoded)).convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{file}: is no picture that can be decoded: {error}"
-        ) from error
-    png = io.BytesIO()
-    image.save(png, "PNG", compress_level=1)
-    return png.getvalue()
-
-
-def _reason(error):
-    said = re.search(r"assertion failed: \[image_bytes\[\d+\] (.*?)\]\s", error.message)
-    if said:
-        return said.group(1)
-    # What the decoder said stands above the names of graph nodes, below any stack.
-    above = re.split(r"\s*\[\[", error.message, maxsplit=1)[0].strip()
-    last = re.sub(r"\{\{.*?\}\}\s*", "", above.splitlines()[-1])
-    return f"is no picture that can be decoded: {last}"
+    with tqdm(total=total, unit="image", desc="embed") as bar:
+        for batch in batches:
+            bar.update(len(batch))
+            yield batch
 
 
 if __name__ == "__main__":

@@ -51,13 +51,15 @@ def encode(index, image):
     """
     from PIL import Image
 
+    encoded = None
     if isinstance(image, (str, os.PathLike)):
         try:
-            image = Path(image).read_bytes()
+            encoded = Path(image).read_bytes()
         except OSError as error:
             raise ImageError(index, image, error.strerror) from error
-    if isinstance(image, (bytes, bytearray, memoryview)):
+    elif isinstance(image, (bytes, bytearray, memoryview)):
         encoded = bytes(image)
+    if encoded is not None:
         return _webp_as_png(index, image, encoded) if _is_webp(encoded) else encoded
     if isinstance(image, Image.Image):
         return _as_png(image)

@@ -132,6 +132,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     assert caught.value.name == str(tmp_path / "gone.png")
 
 
+def test_webp_that_cannot_be_decoded_is_named_by_its_path(tmp_path):
+    (tmp_path / "a.webp").write_bytes(b"RIFF\x10\x00\x00\x00WEBPVP8 cut off")
+    with pytest.raises(ImageError, match=r"a\.webp: cannot be decoded"):
+        EmbeddingClient("http://localhost:1").embed([tmp_path / "a.webp"])
+
+
 def test_one_image_for_a_list_is_refused():
     for image in ("a.png", b"bytes"):
         with pytest.raises(InputError, match="expected a list; got one"):
