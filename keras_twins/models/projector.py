@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from keras_twins.models.batch_norm import BatchNormalization
+
 
 def projector(input_dim, widths, name="projector"):
     """Dense layers with batch norm and ReLU between them, and none after the last.
@@ -33,9 +35,7 @@ def projector(input_dim, widths, name="projector"):
     inputs = x = keras.Input((input_dim,), name="embedding")
     for index, width in enumerate(widths):
         if index:
-            x = layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-5, synchronized=True, name=f"norm{index}"
-            )(x)
+            x = BatchNormalization(name=f"norm{index}")(x)
             x = layers.ReLU(name=f"relu{index}")(x)
         x = layers.Dense(width, use_bias=False, name=f"dense{index + 1}")(x)
     return keras.Model(inputs, x, name=name)

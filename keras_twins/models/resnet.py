@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from keras_twins.models.batch_norm import BatchNormalization
+
 STEMS = ("cifar", "small", "imagenet")
 
 
@@ -22,14 +24,10 @@ def _conv(x, filters, kernel, stride, name):
     )(x)
 
 
-def _norm(x, name, zero=False):
+def _norm(x, name, zero=False, **affine):
     """Batch norm over the global batch; `zero` starts its scale at 0."""
-    return layers.BatchNormalization(
-        momentum=0.9,
-        epsilon=1e-5,
-        synchronized=True,
-        gamma_initializer="zeros" if zero else "ones",
-        name=name,
+    return BatchNormalization(
+        gamma_initializer="zeros" if zero else "ones", name=name, **affine
     )(x)
 
 
@@ -74,7 +72,13 @@ def _stem(x, stem, filters):
 
 
 def residual_encoder(
-    input_shape, stem, widths, depths, block="basic", name="residual_encoder"
+    input_shape,
+    stem,
+    widths,
+    depths,
+    block="basic",
+    output_norm=False,
+    name="residual_encoder",
 ):
     """A residual encoder of any size: one stage a width, halving the image between.
 
@@ -91,6 +95,8 @@ def residual_encoder(
         depths: sequence of as many ints, the blocks of each stage.
         block: `"basic"` (two 3×3) or `"bottleneck"` (1×1, 3×3, 1×1, four times as
             wide).
+        output_norm: bool. Whether each pooled feature is standardised (batch norm
+            without scale and offset), so that none outweighs the others in a cosine.
         name: str.
 
     Returns:
@@ -122,6 +128,8 @@ def residual_encoder(
             stride = 2 if stage and not index else 1
             x = blocks[block](x, width, stride, f"stage{stage + 1}_block{index + 1}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if output_norm:
+        x = _norm(x, "output_norm", center=False, scale=False)
     return keras.Model(inputs, x, name=name)
 
 
