@@ -22,6 +22,7 @@ def base(views):
     config.train_split = "train"
     config.test_split = "test"
     config.batch_size = 256
+    config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
 
     # Views.
     config.views = preset(views)

@@ -58,6 +58,11 @@ def stages(config):
     `config.sizes` holds `(image_size, epochs)` pairs for what comes before the views of
     full size.
     """
+    if config.data_service and config.views_on_device:
+        raise InputError(
+            "--config.data_service and --config.views_on_device exclude each other: "
+            "the model makes the views that the service is to make"
+        )
     if config.sizes and config.views_on_device:
         raise InputError(
             "--config.sizes and --config.views_on_device exclude each other: the model "
@@ -96,7 +101,13 @@ def training_pairs(config, images, steps_per_epoch, first_epoch):
             part = _image_batches(config, images, settings)
         else:
             layer = views(config, stage.image_size)
-            part = data.two_view_pipeline(images, layer, config.batch_size, **settings)
+            part = data.two_view_pipeline(
+                images,
+                layer,
+                config.batch_size,
+                service=config.data_service,
+                **settings,
+            )
         part = part.take(steps_per_epoch * (stage.end_epoch - begin))
         pairs = part if pairs is None else pairs.concatenate(part)
     options = tf.data.Options()

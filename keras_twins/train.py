@@ -63,7 +63,8 @@ def train(config, workdir, strategy, verbose=1):
     """
     import keras
 
-    from keras_twins import checkpoints, data, distribution, experiment
+    from keras_twins import checkpoints, data, distribution, experiment, run_facts
+    from keras_twins.workdir import write_json
 
     began = time.monotonic()
     keras.config.set_dtype_policy(config.precision)
@@ -80,12 +81,16 @@ def train(config, workdir, strategy, verbose=1):
     first_epoch = checkpoints.restore(model, workdir.checkpoints)
     _say(config, facts, model, strategy, steps, first_epoch, workdir)
     if first_epoch < config.epochs:
+        pairs = experiment.training_pairs(config, images, steps, first_epoch)
         callbacks = [keras.callbacks.TerminateOnNaN()]
-        if writes:
-            callbacks = _writers(config, facts, model, workdir, first_epoch) + callbacks
         with data.explain_read_errors(images):
+            if writes:
+                found = run_facts.gather(config, facts, strategy, steps, pairs)
+                write_json(workdir.facts, found)
+                writers = _writers(config, facts, model, workdir, first_epoch)
+                callbacks = writers + callbacks
             model.fit(
-                experiment.training_pairs(config, images, steps, first_epoch),
+                pairs,
                 steps_per_epoch=steps,
                 initial_epoch=first_epoch,
                 epochs=config.epochs,
@@ -105,6 +110,7 @@ def train(config, workdir, strategy, verbose=1):
 
 
 def _steps_per_epoch(config, facts, strategy):
+    from keras_twins import distribution
     from keras_twins.errors import InputError
 
     replicas = strategy.num_replicas_in_sync
@@ -112,6 +118,11 @@ def _steps_per_epoch(config, facts, strategy):
         raise InputError(
             f"--config.batch_size={config.batch_size} cannot be shared by {replicas} "
             "replicas: give a multiple"
+        )
+    if config.data_service and distribution.several_workers(strategy):
+        raise InputError(
+            "--config.data_service serves one process: to several workers it gives "
+            "batches in no common order"
         )
     if facts.num_images < config.batch_size:
         raise InputError(
@@ -126,38 +137,43 @@ def _writers(config, facts, model, workdir, first_epoch):
     import keras
 
     from keras_twins import callbacks
+    from keras_twins.report import images, tensorboard
 
     metrics = callbacks.MetricsFile(workdir.metrics)
     metrics.keep(first_epoch)
+    board = tensorboard.Writer(workdir.tensorboard, facts.class_names)
     found = [
         metrics,
         keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
+        callbacks.Snapshots(workdir.snapshots, images.snapshot_pairs(config), board),
         callbacks.Checkpoint(workdir.checkpoints),
     ]
-    if facts.class_names and config.evaluation.every_epochs:
-        online = _online_evaluation(config, model)
-        return [online, *found] if online else found
+    if config.evaluation.every_epochs:
+        found.insert(0, _online_evaluation(config, model, board))
     return found
 
 
-def _online_evaluation(config, model):
+def _online_evaluation(config, model, board):
     from keras_twins import callbacks, experiment
-    from keras_twins.errors import InputError
+    from keras_twins.report import images
 
-    try:
-        test = experiment.load(config, config.test_split, labels=True)
-    except InputError as error:
-        print(f"no kNN accuracy while training: {error}")
-        return None
-    bank = experiment.load(config, config.train_split, labels=True)
-    bank = bank.take(config.evaluation.bank_images)
+    test = images.test_images(config)
+    bank = None
+    if not test.labelled:
+        print(f"no kNN accuracy while training: {config.dataset} has no labels")
+    elif test.split == config.train_split:
+        print(f"no kNN accuracy while training: {config.dataset} has no test split")
+    else:
+        limit = config.evaluation.bank_images
+        bank = images.open_images(config, config.train_split, limit).batches
     return callbacks.OnlineEvaluation(
         experiment.pixel_encoder(config, model.encoder),
-        experiment.evaluation_batches(config, bank),
-        experiment.evaluation_batches(config, test),
+        bank,
+        test.batches,
         every_epochs=config.evaluation.every_epochs,
         k=config.evaluation.k,
         temperature=config.evaluation.temperature,
+        tensorboard=board,
     )
 
 

@@ -10,7 +10,7 @@ from keras_twins.errors import InputError
 
 _UNREADABLE = "cannot be read as an image"
 _ASSERTION = re.compile(rf"assertion failed: \[(.+?) {_UNREADABLE}\]", re.DOTALL)
-_READING = re.compile("Decode(Image|Bmp)|ReadFile")
+_READING = re.compile("Decode(Image|Bmp|AndCropJpeg)|ExtractJpegShape|ReadFile")
 # What must be known of a file before it is decoded lies in its first bytes: the fixed
 # part of a BMP's header is the longest.
 _HEADER_BYTES = 54
@@ -45,7 +45,7 @@ def decode_rgb(contents, name):
         is_webp & _field(header, 12, b"VP8X") & (_uint16(header, 20) % 4 >= 2)
     )
     known = (
-        _field(header, 0, b"\xff\xd8\xff")
+        is_jpeg(header)
         | _field(header, 0, b"\x89PNG")
         | _field(header, 0, b"GIF8")
         | (is_bmp & ~compressed_bmp)
@@ -99,6 +99,11 @@ def _explained(error, images):
 def read_rgb(path):
     """Reads and decodes one file; `path` is a string scalar."""
     return decode_rgb(tf.io.read_file(path), path)
+
+
+def is_jpeg(contents):
+    """Whether encoded bytes, a string scalar, are those of a JPEG."""
+    return _field(contents, 0, b"\xff\xd8\xff")
 
 
 def first_unreadable(paths):

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_twins.data.decode import read_rgb
+from keras_twins.data.decode import decode_rgb, read_rgb
 from keras_twins.data.sources import Source
 from keras_twins.errors import InputError
 
@@ -21,6 +21,8 @@ class FolderSource(Source):
     Where every image lies in a sub-folder, the sub-folders directly below `root` are
     the classes.
     """
+
+    is_encoded = True
 
     def __init__(self, path, split):
         self.name = f"folder:{path}"
@@ -64,6 +66,12 @@ class FolderSource(Source):
         return tf.data.Dataset.zip(
             paths, tf.data.Dataset.from_tensor_slices(self._labels)
         )
+
+    def contents(self, record):
+        return tf.io.read_file(record)
+
+    def decode_contents(self, contents, record):
+        return decode_rgb(contents, record)
 
     def decode(self, record):
         return read_rgb(record)

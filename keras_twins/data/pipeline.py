@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_twins.data import memory
+from keras_twins.data.decode import is_jpeg
 from keras_twins.data.order import make_order
 from keras_twins.data.sources import ArraySource, as_source
 
@@ -20,6 +21,7 @@ def two_view_pipeline(
     drop_remainder=True,
     cache="auto",
     shard=None,
+    service=None,
 ):
     """Makes batches of view pairs, shuffled anew in every epoch.
 
@@ -30,7 +32,8 @@ def two_view_pipeline(
     Images that are files, arrays or cached are read in any order at no cost. Others
     (TensorFlow Datasets too large to cache, any uncached `tf.data.Dataset`) pass
     through a shuffle buffer of 16 384, seeded by the epoch, and `start` skips over
-    what comes before it.
+    what comes before it. Of a JPEG larger than the views, only the part that the crops
+    see is decoded.
 
     Args:
         images: what `kt.data.load` or `kt.data.from_arrays` returned, or any unbatched
@@ -49,6 +52,10 @@ def two_view_pipeline(
             up; False, never.
         shard: (index, count) for worker `index` of `count`: it gets rows
             `index::count` of every global batch.
+        service: None, or the address of a `tf.data` service, `"grpc://host:port"`,
+            whose workers make the batches: each reads the images themselves, takes the
+            next epoch that none has taken, and caches nothing. Batches arrive in the
+            order in which they are done.
 
     Returns:
         `tf.data.Dataset` of (view_a, view_b), each float32
@@ -59,9 +66,25 @@ def two_view_pipeline(
             share it equally.
         ValueError: if another argument is invalid.
     """
-    return _pipeline(
-        images, views, batch_size, seed, start, drop_remainder, cache, shard
+    if service is not None and start is None:
+        raise ValueError(
+            "A service cannot make the epochs of `start=None`, which each iteration "
+            "draws anew. Expected start=(epoch, step). Received: "
+            f"service={service!r}, start=None"
+        )
+    batches, order = _batches(
+        images,
+        views,
+        batch_size,
+        seed,
+        start,
+        drop_remainder,
+        cache if service is None else False,
+        shard,
     )
+    if service is not None:
+        batches = _made_elsewhere(batches, service)
+    return _ordered(batches, order)
 
 
 def image_batches(
@@ -90,27 +113,39 @@ def image_batches(
             "views made by `two_view_pipeline`. Received: "
             f"{source.name} with image_shape={source.image_shape}"
         )
-    return _pipeline(
-        images, None, batch_size, seed, start, drop_remainder, cache, shard
+    return _ordered(
+        *_batches(images, None, batch_size, seed, start, drop_remainder, cache, shard)
     )
 
 
-def _pipeline(images, views, batch_size, seed, start, drop_remainder, cache, shard):
+def _batches(images, views, batch_size, seed, start, drop_remainder, cache, shard):
     source = as_source(images)
     order = make_order(
         source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
     )
-    table, decode = _random_access(source, cache)
+    table, holds_records = _random_access(source, cache)
     if table is None:
         batches = _streamed(source, views, order)
-    elif decode is None:
-        batches = _gathered(table, views, order)
+    elif holds_records:
+        batches = _fetched(table, source, views, order)
     else:
-        batches = _fetched(table, decode, source, views, order)
+        batches = _gathered(table, views, order)
+    return batches, order
+
+
+def _made_elsewhere(batches, service):
+    return batches.apply(
+        tf.data.experimental.service.distribute(
+            tf.data.experimental.service.ShardingPolicy.DYNAMIC, service
+        )
+    )
+
+
+def _ordered(batches, order):
     batches = batches.apply(tf.data.experimental.assert_cardinality(order.cardinality))
     options = tf.data.Options()
     options.deterministic = True
-    if shard is not None:
+    if order.shard != (0, 1):
         # It is one worker's share already.
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.OFF
@@ -119,7 +154,7 @@ def _pipeline(images, views, batch_size, seed, start, drop_remainder, cache, sha
 
 
 def _random_access(source, cache):
-    """A tensor to index, and how to make an image of what is in it (None: it is one).
+    """A tensor to index and whether it holds records, not images.
 
     (None, None) where the images can only be read in order.
     """
@@ -129,15 +164,15 @@ def _random_access(source, cache):
             f"cache={cache!r}"
         )
     if isinstance(source, ArraySource):
-        return source.images_in_memory, None
+        return source.images_in_memory, False
     decoded = memory.decoded_bytes(source) if cache else None
     if decoded is not None and (cache is True or decoded <= memory.budget()):
-        return source.images_in_memory, None
+        return source.images_in_memory, False
     if source.paths is not None:
-        return tf.constant(source.paths), source.decode
+        return tf.constant(source.paths), True
     encoded = source.encoded_bytes if cache else None
     if encoded is not None and (cache is True or encoded <= memory.budget()):
-        return source.records_in_memory, source.decode
+        return source.records_in_memory, True
     if cache is True:
         raise ValueError(
             "Images of different sizes cannot be cached. Expected cache='auto' or "
@@ -158,13 +193,13 @@ def _gathered(table, views, order):
     return _map(order.batches(), make_views)
 
 
-def _fetched(table, decode, source, views, order):
+def _fetched(table, source, views, order):
     """Batches out of what must be decoded image by image, in any order."""
 
     def fetch(key, index):
         # A row that a short batch lacks is dropped after batching.
-        image = decode(tf.gather(table, tf.maximum(index, 0)))
-        return key, _resampled(image, key, source, views)
+        record = tf.gather(table, tf.maximum(index, 0))
+        return key, _fetched_one(record, key, source, views)
 
     rows = _map(order.batches().unbatch(), fetch)
     batches = rows.batch(order.rows, drop_remainder=True)
@@ -196,7 +231,7 @@ def _streamed(source, views, order):
 
         def fetch(index, record):
             key = order.keys(epoch, index)
-            return key, _resampled(source.decode(record), key, source, views)
+            return key, _fetched_one(record, key, source, views)
 
         return _map(rows, fetch).batch(order.rows, drop_remainder=order.drop_remainder)
 
@@ -206,17 +241,36 @@ def _streamed(source, views, order):
     )
 
 
-def _resampled(image, key, source, views):
-    """One image, or, where sizes differ, its two crops: what can be batched."""
+def _crops_alone(source, views):
+    """Whether each image is cropped by itself, before a batch is made."""
     if None in source.image_shape:
-        return views.resample(image, key)
-    return tf.ensure_shape(image, source.image_shape)
+        return True
+    # Where the views are smaller, most of a JPEG need not be decoded.
+    return (
+        views is not None
+        and source.is_encoded
+        and min(source.image_shape[:2]) > views.spec["image_size"]
+    )
+
+
+def _fetched_one(record, key, source, views):
+    """What is batched of a record: its image or, where each is cropped, two crops."""
+    if not _crops_alone(source, views):
+        return tf.ensure_shape(source.decode(record), source.image_shape)
+    if not source.is_encoded:
+        return views.resample(source.decode(record), key)
+    contents = source.contents(record)
+    return tf.cond(
+        is_jpeg(contents),
+        lambda: views.resample_jpeg(contents, key),
+        lambda: views.resample(source.decode_contents(contents, record), key),
+    )
 
 
 def _finished(keys, images, source, views):
     if views is None:
         return images
-    if None in source.image_shape:
+    if _crops_alone(source, views):
         return views.finish(*images, keys)
     return views(images, keys)
 

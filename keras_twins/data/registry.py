@@ -22,6 +22,8 @@ class TFDSSource(Source):
     rest, so that shuffling moves bytes and not pixels.
     """
 
+    is_encoded = True
+
     def __init__(self, name, split, data_dir=None, download=False):
         import tensorflow_datasets as tfds
 
@@ -69,9 +71,15 @@ class TFDSSource(Source):
             )
         return examples.map(lambda example: example["image"])
 
-    def decode(self, record):
-        image = tf.io.decode_image(record, channels=3, expand_animations=False)
+    def contents(self, record):
+        return record
+
+    def decode_contents(self, contents, record):
+        image = tf.io.decode_image(contents, channels=3, expand_animations=False)
         return tf.ensure_shape(image, self.image_shape)
+
+    def decode(self, record):
+        return self.decode_contents(record, record)
 
 
 def _builder(tfds, name, data_dir):

@@ -15,7 +15,8 @@ class Source:
     """A fixed, ordered collection of images.
 
     Its records are what is cheap to shuffle: file names, encoded bytes or, where
-    nothing cheaper exists, images. `decode` makes an image of a record, in the graph.
+    nothing cheaper exists, images. `decode` makes an image of a record, in the graph;
+    where `is_encoded`, it is `decode_contents` of the `contents` of the record.
 
     Attributes:
         name: what the user called it.
@@ -25,6 +26,7 @@ class Source:
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
         paths: list of file names where the records are files, else None.
+        is_encoded: whether there are encoded bytes behind a record.
         encoded_bytes: size of all encoded records where they must be read in order.
     """
 
@@ -32,6 +34,7 @@ class Source:
     class_names = None
     has_labels = False
     paths = None
+    is_encoded = False
     encoded_bytes = None
 
     def records(self, labels=False):

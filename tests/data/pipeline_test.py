@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import augment, data
+from keras_twins.errors import InputError
 
 COUNT = 7
 RNG = np.random.default_rng(0)
@@ -46,6 +47,16 @@ def _keys(start, batch_size=COUNT, epochs=1):
     )
     steps = -(-COUNT // batch_size) * epochs
     return _take(dataset, steps)
+
+
+def _keys_of(images, batch_size):
+    """The keys of the first batch, and its images."""
+    images = np.stack(list(images))
+    dataset = data.two_view_pipeline(
+        data.from_arrays(images), Keys(), batch_size, start=(0, 0)
+    )
+    keys = next(iter(dataset))[0].numpy()
+    return keys, images[keys % len(images)]
 
 
 def test_a_key_belongs_to_one_image_in_one_epoch():
@@ -114,6 +125,57 @@ def test_files_of_one_size_give_the_views_of_an_array(views, tmp_path):
     dataset = data.two_view_pipeline(files, views, 4, start=(0, 0), cache=False)
     for view, expected_view in zip(_take(dataset, 2), expected, strict=True):
         np.testing.assert_allclose(view, expected_view, atol=1e-5)
+
+
+def test_large_jpegs_give_the_views_of_their_images(views, tmp_path):
+    for number in range(4):
+        ramp = np.linspace(0, 200, 64) + 10 * number
+        image = np.stack([np.tile(ramp, (48, 1))] * 3, -1).astype(np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{number}.jpg", quality=95)
+    files = data.load(f"folder:{tmp_path}")
+    dataset = data.two_view_pipeline(files, views, 4, start=(0, 0), cache=False)
+    keys, images = _keys_of(files, 4)
+    expected = views(images, keys)
+    # The decoder rounds colours at the border of what it decodes.
+    for view, expected_view in zip(_take(dataset, 1), expected, strict=True):
+        np.testing.assert_allclose(view, expected_view, atol=0.05)
+
+
+def test_a_broken_jpeg_is_named(views, tmp_path):
+    photo = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(photo).save(tmp_path / "whole.jpg")
+    whole = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "broken.jpg").write_bytes(whole[: len(whole) // 3])
+    files = data.load(f"folder:{tmp_path}")
+    dataset = data.two_view_pipeline(files, views, 2, start=(0, 0), cache=False)
+    with pytest.raises(InputError, match=r"broken\.jpg cannot be read as an image"):
+        with data.explain_read_errors(files):
+            next(iter(dataset))
+
+
+def test_workers_of_a_service_make_every_batch_once():
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.removeprefix("grpc://")
+    workers = [
+        service.WorkerServer(service.WorkerConfig(dispatcher_address=address))
+        for _ in range(2)
+    ]
+    dataset = data.two_view_pipeline(
+        data.from_arrays(IMAGES),
+        Keys(),
+        2,
+        start=(1, 1),
+        service=f"grpc://{address}",
+    )
+    keys, pixels = _take(dataset, 40)
+    assert len(workers) == 2 and len(set(keys)) == 80
+    np.testing.assert_array_equal(pixels, IMAGES[keys % COUNT, 0, 0, 0])
+    assert keys.min() >= COUNT
+    with pytest.raises(ValueError, match="start=None"):
+        data.two_view_pipeline(
+            data.from_arrays(IMAGES), Keys(), 2, service=f"grpc://{address}"
+        )
 
 
 def test_fit_sees_a_new_epoch_each_time_without_steps_per_epoch():
