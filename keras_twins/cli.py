@@ -17,6 +17,7 @@ COMMANDS = {
     "views": "draw images with their two views, before a training",
     "evaluate": "kNN and linear probe: raw pixels, untrained and trained encoder",
     "export": "write a SavedModel that TF Serving serves",
+    "serve": "an exported model over TF Serving's REST and gRPC interfaces",
     "embed": "embeddings of image files, from an exported model",
 }
 

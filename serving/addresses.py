@@ -1,0 +1,56 @@
+"""The two ports that a server takes, tried before anything slow is begun."""
+
+import socket
+
+from keras_twins.errors import InputError
+
+
+class Addresses:
+    """Where a server listens.
+
+    Args:
+        host: str. A name or address of this machine.
+        rest_port: int. For REST; 0 takes any that is free.
+        grpc_port: int. For gRPC, likewise.
+
+    Raises:
+        InputError: if there is no such host, or a port is taken.
+    """
+
+    def __init__(self, host, rest_port, grpc_port):
+        self._host = host
+        self._grpc_port = grpc_port
+        self.rest = _bind("--rest_port", host, rest_port)
+        # gRPC opens its own socket and cannot say why that failed.
+        _bind("--grpc_port", host, grpc_port).close()
+
+    def open_grpc(self, server):
+        """Opens the port of a `grpc.aio.Server`; returns its number."""
+        address = _joined(self._host, self._grpc_port)
+        try:
+            return server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise InputError(f"--grpc_port: {address} cannot be opened") from error
+
+    def rest_url(self):
+        return f"http://{_joined(self._host, self.rest.getsockname()[1])}"
+
+    def grpc_url(self, port):
+        return f"grpc://{_joined(self._host, port)}"
+
+
+def _bind(flag, host, port):
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        bound = socket.socket(family)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        return bound
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{flag}={port}: {_joined(host, port)}: {reason}") from error
+
+
+def _joined(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
