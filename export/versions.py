@@ -1,12 +1,16 @@
 """Numbered versions of a model, as TensorFlow Serving watches for them."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import uuid
 from pathlib import Path
 
 from keras_twins.errors import InputError
+
+# No server takes this for a number.
+_UNFINISHED = ".tmp-"
 
 
 def version_folders(model_dir):
@@ -53,7 +57,8 @@ def new_version(model_dir):
     """Publishes what is written in the scope as the next version, or nothing at all.
 
     A server that watches the folder sees the version whole, by one rename. What a
-    killed process leaves has a name that no server loads.
+    killed process leaves has a name that no server loads, and the next export removes
+    it.
 
     Args:
         model_dir: path. Made if it does not exist.
@@ -72,14 +77,18 @@ def new_version(model_dir):
         raise InputError(
             f"model folder {str(model_dir)!r} cannot be made: {error.strerror}"
         ) from error
-    published = Published(model_dir / f".tmp-{uuid.uuid4().hex}")
-    published.path.mkdir()
-    try:
-        yield published
-        published.path = _publish(published.path, model_dir)
-    except BaseException:
-        shutil.rmtree(published.path, ignore_errors=True)
-        raise
+    with contextlib.ExitStack() as held:
+        with _lock(model_dir):
+            _remove_what_died(model_dir)
+            published = Published(model_dir / f"{_UNFINISHED}{uuid.uuid4().hex}")
+            published.path.mkdir()
+            held.enter_context(_lock(published.path, wait=False))
+        try:
+            yield published
+            published.path = _publish(published.path, model_dir)
+        except BaseException:
+            shutil.rmtree(published.path, ignore_errors=True)
+            raise
 
 
 class Published:
@@ -87,6 +96,34 @@ class Published:
 
     def __init__(self, path):
         self.path = path
+
+
+def _remove_what_died(model_dir):
+    for folder in model_dir.glob(f"{_UNFINISHED}*"):
+        # It may be published meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            with _lock(folder, wait=False) as nobody_writes:
+                if nobody_writes:
+                    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _lock(folder, wait=True):
+    """Locks a folder for the scope; the system unlocks it where a process dies.
+
+    Yields:
+        bool. False if another process holds it, or the file system knows no locks.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            locked = True
+        except OSError:
+            locked = False
+        yield locked
+    finally:
+        os.close(descriptor)
 
 
 def _publish(written, model_dir):

@@ -42,7 +42,7 @@ def test_an_export_that_fails_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_export_leaves_no_version(tmp_path):
+def test_a_killed_export_leaves_no_version_and_the_next_cleans_up(tmp_path):
     code = (
         "import os, signal, sys\n"
         "from keras_twins.export.versions import new_version\n"
@@ -55,6 +55,43 @@ def test_a_killed_export_leaves_no_version(tmp_path):
     left = [path.name for path in tmp_path.iterdir()]
     assert left and all(name.startswith(".") for name in left)
     assert _publish(tmp_path) == tmp_path / "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_an_export_that_is_running_is_left_alone(tmp_path):
+    code = (
+        "import sys\n"
+        "from keras_twins.export.versions import new_version\n"
+        "with new_version(sys.argv[1]) as version:\n"
+        "    (version.path / 'model').write_text('slow')\n"
+        "    print('writing', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    slow = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with slow:
+        assert slow.stdout.readline() == "writing\n"
+        with new_version(tmp_path) as version:
+            assert _publish(tmp_path) == tmp_path / "1"
+            (version.path / "model").touch()
+        slow.stdin.close()
+    assert slow.returncode == 0
+    assert list(version_folders(tmp_path)) == [1, 2, 3]
+    assert (tmp_path / "3" / "model").read_text() == "slow"
+
+
+def test_where_no_locks_are_nothing_is_removed(tmp_path, monkeypatch):
+    def flock(descriptor, operation):
+        raise OSError("no locks")
+
+    monkeypatch.setattr(versions.fcntl, "flock", flock)
+    (tmp_path / ".tmp-of-somebody").mkdir()
+    assert _publish(tmp_path) == tmp_path / "1"
+    assert (tmp_path / ".tmp-of-somebody").exists()
 
 
 def test_exports_at_once_get_versions_of_their_own(tmp_path, monkeypatch):
@@ -65,7 +102,7 @@ def test_exports_at_once_get_versions_of_their_own(tmp_path, monkeypatch):
     def export(n):
         with new_version(tmp_path) as version:
             (version.path / "model").write_text(str(n))
-            ready.wait()
+            ready.wait(timeout=10)
 
     threads = [threading.Thread(target=export, args=(n,)) for n in range(8)]
     for thread in threads:
