@@ -17,7 +17,9 @@ class Workdir:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.config = self.path / "config.json"
+        self.facts = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.snapshots = self.path / "snapshots"
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"

@@ -1,6 +1,6 @@
 """How good an embedding is: nearest neighbours, linear probes and diagnostics."""
 
-from keras_twins.evaluation.comparison import Row, compare, format_table, raw_pixels
+from keras_twins.evaluation.comparison import Row, compare, interval, raw_pixels
 from keras_twins.evaluation.diagnostics import (
     alignment,
     covariance_spectrum,
@@ -12,8 +12,10 @@ from keras_twins.evaluation.diagnostics import (
     uniformity,
 )
 from keras_twins.evaluation.embedding import embed
+from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import knn_accuracy, knn_predict
 from keras_twins.evaluation.probe import few_labels, linear_probe
+from keras_twins.evaluation.table import format_table
 
 __all__ = [
     "Row",
@@ -24,7 +26,9 @@ __all__ = [
     "embed",
     "embedding_std",
     "few_labels",
+    "finetune",
     "format_table",
+    "interval",
     "knn_accuracy",
     "knn_predict",
     "linear_hsic",

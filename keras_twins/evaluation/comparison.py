@@ -1,18 +1,21 @@
-"""What a trained encoder is compared with, and the table of the comparison."""
+"""What a trained encoder is compared with."""
 
 import dataclasses
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation.embedding import embed
+from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import knn_accuracy
 from keras_twins.evaluation.probe import few_labels, linear_probe
 
 # Which images are labelled matters where few are: the mean of so many draws is told.
 _DRAWS = 5
+_FINE_TUNED_DRAWS = 3
 
 # Larger pictures are compared at this size, which keeps their pixels few.
 _PIXELS = 32
@@ -30,6 +33,12 @@ class Row:
             labels of each class, the mean of five draws.
         k: int, how many neighbours voted.
         few: int, how many labels of each class the last probe saw.
+        knn_top5: float in 0..1, how often the class is among the five with most votes;
+            None for five classes or fewer.
+        few_label_interval: float, half the width of the 95 % interval of
+            `few_label_probe` over its draws; None where it was not measured.
+        fine_tuned: dict from a percentage of the labels, such as "10", to a dict of
+            `accuracy` and `interval`, the same of fine-tuned encoders.
     """
 
     name: str
@@ -38,10 +47,23 @@ class Row:
     few_label_probe: float
     k: int
     few: int
+    knn_top5: float | None = None
+    few_label_interval: float | None = None
+    fine_tuned: dict = dataclasses.field(default_factory=dict)
 
 
 def compare(
-    encoders, train, test, *, k=200, temperature=0.5, few=10, seed=0, verbose=0
+    encoders,
+    train,
+    test,
+    *,
+    k=200,
+    temperature=0.5,
+    few=10,
+    protocol="lbfgs",
+    fine_tune=(),
+    seed=0,
+    verbose=0,
 ):
     """Evaluates several encoders on one data set.
 
@@ -56,7 +78,10 @@ def compare(
         k: int, at least 1, neighbours that vote.
         temperature: float above 0; see `knn_accuracy`.
         few: int, at least 2, labels of each class for the last probe.
-        seed: int, of the probes.
+        protocol: "lbfgs" or "sgd", of the probes; see `linear_probe`.
+        fine_tune: percentages of the labels, above 0 and up to 100, to fine-tune the
+            encoders that are Keras models with; see `keras_twins.evaluation.finetune`.
+        seed: int, of the probes and the fine-tuning.
         verbose: 0 or 1, whether to show progress bars.
 
     Returns:
@@ -77,17 +102,40 @@ def compare(
             smallest_class = np.unique(train_y, return_counts=True)[1].min()
             few = _at_most(smallest_class, few, "labels a class", "in one class")
         data = train_x, train_y, test_x, test_y
+        draws = _few_label_probes(*data, few, seed, protocol)
+        settings = {"k": k, "temperature": temperature}
+        several = len(np.unique(train_y)) > 5
         rows.append(
             Row(
                 name=name,
-                knn=knn_accuracy(*data, k=k, temperature=temperature),
-                linear_probe=linear_probe(*data, seed=seed),
-                few_label_probe=_few_label_probe(*data, few, seed),
+                knn=knn_accuracy(*data, **settings),
+                knn_top5=knn_accuracy(*data, **settings, top=5) if several else None,
+                linear_probe=linear_probe(*data, seed=seed, protocol=protocol),
+                few_label_probe=float(np.mean(draws)),
+                few_label_interval=interval(draws),
                 k=k,
                 few=few,
+                fine_tuned=_fine_tuned(encoder, train, test, fine_tune, seed, verbose),
             )
         )
     return rows
+
+
+def interval(values):
+    """Half the width of the 95 % interval of a mean, by Student's t.
+
+    Args:
+        values: sequence of floats, one a seed.
+
+    Returns:
+        float, or None for a single value.
+    """
+    if len(values) < 2:
+        return None
+    from scipy import stats
+
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(stats.t.ppf(0.975, len(values) - 1) * error)
 
 
 def raw_pixels(images):
@@ -104,31 +152,6 @@ def raw_pixels(images):
     if max(images.shape[1:3]) > _PIXELS:
         images = tf.image.resize(images, (_PIXELS, _PIXELS), antialias=True)
     return tf.reshape(images, (len(images), -1))
-
-
-def format_table(rows):
-    """The rows as a table to print.
-
-    Args:
-        rows: list of `Row`, of one call of `compare`.
-
-    Returns:
-        `rich.table.Table`.
-    """
-    from rich.table import Table
-
-    table = Table()
-    table.add_column("features")
-    for title in (
-        f"kNN (k {rows[0].k})",
-        "linear probe",
-        f"probe, {rows[0].few} labels a class",
-    ):
-        table.add_column(title, justify="right")
-    for row in rows:
-        accuracies = row.knn, row.linear_probe, row.few_label_probe
-        table.add_row(row.name, *(f"{100 * accuracy:.2f} %" for accuracy in accuracies))
-    return table
 
 
 def _embed_labelled(name, encoder, dataset, verbose):
@@ -150,11 +173,31 @@ def _at_most(there, asked, what, where):
     return int(min(there, asked))
 
 
-def _few_label_probe(train_x, train_y, test_x, test_y, few, seed):
+def _few_label_probes(train_x, train_y, test_x, test_y, few, seed, protocol):
     accuracies = []
     for draw in range(seed, seed + _DRAWS):
         drawn = few_labels(train_y, few, seed=draw)
-        accuracies.append(
-            linear_probe(train_x[drawn], train_y[drawn], test_x, test_y, seed=draw)
-        )
-    return float(np.mean(accuracies))
+        data = train_x[drawn], train_y[drawn], test_x, test_y
+        accuracies.append(linear_probe(*data, seed=draw, protocol=protocol))
+    return accuracies
+
+
+def _fine_tuned(encoder, train, test, percentages, seed, verbose):
+    """Accuracies after fine-tuning; none for what has no weights."""
+    if not isinstance(encoder, keras.Model):
+        return {}
+    found = {}
+    for percentage in percentages:
+        # All labels are one draw; few are another set of images in each.
+        draws = 1 if percentage == 100 else _FINE_TUNED_DRAWS
+        accuracies = [
+            finetune(
+                encoder, train, test, share=percentage / 100, seed=s, verbose=verbose
+            )
+            for s in range(seed, seed + draws)
+        ]
+        found[f"{percentage:g}"] = {
+            "accuracy": float(np.mean(accuracies)),
+            "interval": interval(accuracies),
+        }
+    return found

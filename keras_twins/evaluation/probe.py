@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from keras_twins.errors import InputError
-from keras_twins.evaluation import checks
+from keras_twins.evaluation import checks, sgd
 
 # L2 strengths to choose from, strongest first: each one starts where the last ended.
 _STRENGTHS = np.logspace(1, -6, 15)
@@ -25,20 +25,26 @@ _SOLVER = {"gtol": 1e-4, "ftol": 1e-7, "maxiter": 1000}
 _ROWS = 1024
 
 
-def linear_probe(train_x, train_y, test_x, test_y, *, seed=0) -> float:
+def linear_probe(
+    train_x, train_y, test_x, test_y, *, seed=0, protocol="lbfgs"
+) -> float:
     """Accuracy of a linear classifier on frozen features.
 
-    Multinomial logistic regression with an L2 penalty on standardised features, fitted
-    with L-BFGS (the protocol of Kornblith et al. 2019, arXiv 1805.08974, section 3).
-    The penalty is chosen by accuracy on held-out parts of the training set, stratified
-    by class; the classifier is then fitted to all of it.
+    Multinomial logistic regression on standardised features. By default with an L2
+    penalty, fitted with L-BFGS (the protocol of Kornblith et al. 2019, arXiv
+    1805.08974, section 3). The penalty is chosen by accuracy on held-out parts of the
+    training set, stratified by class; the classifier is then fitted to all of it.
+
+    With `protocol="sgd"`, by stochastic gradient descent as in the code of Barlow Twins
+    (see `keras_twins.evaluation.sgd`): comparable with papers, not as good.
 
     Args:
         train_x: `(N, D)` array of features.
         train_y: `(N,)` array of labels.
         test_x: `(M, D)` array of features.
         test_y: `(M,)` array of labels.
-        seed: int, of the draw of the held-out parts.
+        seed: int, of the draw of the held-out parts, or of the order of the batches.
+        protocol: "lbfgs" or "sgd".
 
     Returns:
         The share of test images whose class is found, in 0..1.
@@ -46,23 +52,31 @@ def linear_probe(train_x, train_y, test_x, test_y, *, seed=0) -> float:
     Raises:
         InputError: for features that are not finite, a single class, one image a class
             (none can be held out), or test classes that the training set does not have.
-        ValueError: for shapes that do not match.
+        ValueError: for shapes that do not match, or another protocol.
     """
     from sklearn.preprocessing import StandardScaler
 
+    if protocol not in ("lbfgs", "sgd"):
+        raise ValueError(
+            "Invalid value for argument `protocol`. Expected 'lbfgs' or 'sgd'. "
+            f"Received: protocol={protocol!r}"
+        )
+
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x, test_y = checks.check_test(test_x, test_y, train_x.shape[1], classes)
-    held_out = _held_out_parts(train_y, seed)
-
     scaler = StandardScaler().fit(train_x)
+    if protocol == "sgd":
+        weights = sgd.fit(scaler.transform(train_x), train_y, len(classes), seed)
+        return _accuracy(scaler.transform(test_x), test_y, weights)
+
+    held_out = _held_out_parts(train_y, seed)
     with _workers(len(train_y)) as block_map:
         objective = _Objective(
             scaler.transform(train_x), train_y, len(classes), block_map
         )
         weights, strength = _choose(objective, held_out)
         weights = objective.minimise(weights, strength, np.ones(len(train_y), bool))
-    logits = _logits(np.asarray(scaler.transform(test_x), np.float32), weights)
-    return float(np.mean(np.argmax(logits, axis=1) == test_y))
+    return _accuracy(scaler.transform(test_x), test_y, weights)
 
 
 def few_labels(labels, per_class, seed=0):
@@ -234,6 +248,11 @@ class _Objective:
         losses, _ = _softmax(logits, self._labels[mask])
         hits = np.argmax(logits, axis=1) == self._labels[mask]
         return np.count_nonzero(hits), float(losses.sum())
+
+
+def _accuracy(features, labels, weights):
+    logits = _logits(np.asarray(features, np.float32), weights)
+    return float(np.mean(np.argmax(logits, axis=1) == labels))
 
 
 def _logits(features, weights):

@@ -1,0 +1,77 @@
+"""The rows of an evaluation as a table: for a terminal, a page or a README."""
+
+import dataclasses
+
+
+def cells(rows):
+    """A table of accuracies in words.
+
+    Args:
+        rows: list of dict with the fields of `keras_twins.evaluation.Row`, as
+            `evaluation.json` holds them; at least one.
+
+    Returns:
+        list of lists of str of equal lengths, the header first.
+    """
+    first = rows[0]
+    columns = [("features", lambda row: row["name"])]
+    columns.append((f"kNN (k {first['k']})", lambda row: _percent(row["knn"])))
+    if first.get("knn_top5") is not None:
+        columns.append(("kNN top-5", lambda row: _percent(row["knn_top5"])))
+    columns.append(("linear probe", lambda row: _percent(row["linear_probe"])))
+    columns.append(
+        (
+            f"probe, {first['few']} labels a class",
+            lambda row: _percent(row["few_label_probe"], row.get("few_label_interval")),
+        )
+    )
+    for share in _shares(rows):
+        columns.append((f"fine-tuned, {share} % of labels", _fine_tuned(share)))
+    return [[title for title, _ in columns]] + [
+        [cell(row) for _, cell in columns] for row in rows
+    ]
+
+
+def format_table(rows):
+    """The rows as a table to print.
+
+    Args:
+        rows: list of `Row`, of one call of `compare`.
+
+    Returns:
+        `rich.table.Table`.
+    """
+    from rich.table import Table
+
+    header, *body = cells([dataclasses.asdict(row) for row in rows])
+    table = Table()
+    for index, title in enumerate(header):
+        table.add_column(title, justify="right" if index else "left")
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+def markdown(rows):
+    """The rows, as for `cells`, as a table of a Markdown document."""
+    header, *body = cells(rows)
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
+
+
+def _fine_tuned(share):
+    def cell(row):
+        found = row.get("fine_tuned", {}).get(share)
+        return _percent(found["accuracy"], found["interval"]) if found else "–"
+
+    return cell
+
+
+def _shares(rows):
+    shares = {share for row in rows for share in row.get("fine_tuned", {})}
+    return sorted(shares, key=float)
+
+
+def _percent(accuracy, interval=None):
+    around = "" if interval is None else f" ± {100 * interval:.2f}"
+    return f"{100 * accuracy:.2f}{around} %"

@@ -1,0 +1,69 @@
+"""Where images lie beside one another: a map in two dimensions, and neighbours."""
+
+import numpy as np
+
+# Fewer points make no neighbourhoods that UMAP could keep.
+_FEWEST = 32
+
+
+def project(features, seed=0):
+    """Puts embeddings on a plane.
+
+    With UMAP (McInnes et al. 2018, arXiv 1802.03426) on cosine distances where
+    umap-learn is installed and there are 32 images or more; else with the two principal
+    components of the L2-normalised embeddings.
+
+    Args:
+        features: `(N, D)` array, N of 1 or more.
+        seed: int.
+
+    Returns:
+        `(N, 2)` float array and the name of the method, "UMAP" or "PCA".
+    """
+    normalised = _normalise(features)
+    if len(features) >= _FEWEST:
+        try:
+            import umap
+        except ImportError:
+            pass
+        else:
+            return _umap(umap, normalised, seed), "UMAP"
+    centred = normalised - normalised.mean(axis=0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    points = np.zeros((len(features), 2))
+    shown = min(2, len(values))
+    points[:, :shown] = left[:, :shown] * values[:shown]
+    return points, "PCA"
+
+
+def nearest(queries, features, k):
+    """The nearest features of some queries.
+
+    Args:
+        queries: `(Q, D)` array.
+        features: `(N, D)` array.
+        k: int in 1..N.
+
+    Returns:
+        `(Q, k)` int array of rows, nearest first, and their cosine similarities.
+    """
+    similarities = _normalise(queries) @ _normalise(features).T
+    order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(similarities, order, axis=1)
+
+
+def _normalise(features):
+    features = np.asarray(features, np.float64)
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(norms, np.finfo(np.float64).tiny)
+
+
+def _umap(umap, features, seed):
+    import warnings
+
+    with warnings.catch_warnings():
+        # A seed means one thread, and points alone in their corner: both are meant.
+        warnings.simplefilter("ignore")
+        return umap.UMAP(
+            n_neighbors=15, min_dist=0.1, metric="euclidean", random_state=seed
+        ).fit_transform(features.astype(np.float32))

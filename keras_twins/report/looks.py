@@ -1,0 +1,132 @@
+"""What an encoder makes of images: a map, neighbours, and the views it learned from."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_twins.errors import InputError
+from keras_twins.report import embedding_map, images, pictures
+
+_IMAGES = 2000
+_THUMBNAIL = 48
+_QUERIES = 12
+_NEIGHBOURS = 6
+_VIEWED = 6
+_VIEW = 96
+
+
+@dataclasses.dataclass(frozen=True)
+class Looks:
+    """Pictures of a run.
+
+    Attributes:
+        split: str, which images these are.
+        count: int, how many of them.
+        sprite: str, data URI of a sheet of thumbnails, `columns` in a row.
+        columns: int.
+        points: `(N, 2)` array, the map.
+        method: str, how the map was made.
+        classes: list of N str, empty ones where there are no labels.
+        neighbours: list of `(row, [(row, similarity), ...])`.
+    """
+
+    split: str
+    count: int
+    sprite: str
+    columns: int
+    points: np.ndarray
+    method: str
+    classes: list[str]
+    neighbours: list
+
+
+def look(workdir, config):
+    """Embeds the test images of a run and arranges them.
+
+    Args:
+        workdir: `keras_twins.workdir.Workdir` of a run that has ended.
+        config: its `ConfigDict`.
+
+    Returns:
+        `Looks`.
+
+    Raises:
+        InputError: for a run without an encoder, images that cannot be opened or
+            embeddings that are not finite.
+    """
+    from keras_twins import evaluation
+    from keras_twins.evaluation.checks import check_features
+
+    encoder = workdir.read_encoder()
+    shown = _shown_images(config)
+    features, labels = evaluation.embed(encoder, shown.batches)
+    check_features(shown.split, features)
+    thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
+    points, method = embedding_map.project(features)
+    return Looks(
+        split=shown.split,
+        count=len(features),
+        sprite=pictures.data_uri(pictures.sprite(thumbnails), quality=85),
+        columns=pictures.columns(len(features)),
+        points=points,
+        method=method,
+        classes=pictures.names(labels, shown.class_names, len(features)),
+        neighbours=_neighbours(features, labels),
+    )
+
+
+def views(config):
+    """Training images with their two views.
+
+    Returns:
+        list of three data URIs each: image, view a, view b.
+
+    Raises:
+        InputError: if the images cannot be opened.
+    """
+    from keras_twins import experiment
+
+    layer = experiment.views(config, config.views.image_size)
+    found = []
+    for key, image in enumerate(experiment.load(config, config.train_split)):
+        if key == _VIEWED:
+            break
+        shown = pictures.image_and_views(layer, image, key)
+        small = [pictures.thumbnail(pixels, _VIEW) for pixels in shown]
+        found.append([pictures.data_uri(picture, quality=85) for picture in small])
+    return found
+
+
+def _shown_images(config):
+    try:
+        return images.open_images(config, config.test_split, _IMAGES)
+    except InputError:
+        return images.open_images(config, config.train_split, _IMAGES)
+
+
+def _neighbours(features, labels):
+    """The nearest images of twelve that are spread over the classes."""
+    queries = _spread(len(features), labels)
+    k = min(_NEIGHBOURS + 1, len(features))
+    rows, similarities = embedding_map.nearest(features[queries], features, k)
+    found = []
+    for query, near, cosines in zip(queries, rows, similarities, strict=True):
+        pairs = [
+            (int(row), float(cosine))
+            for row, cosine in zip(near, cosines, strict=True)
+            if row != query
+        ]
+        found.append((int(query), pairs[:_NEIGHBOURS]))
+    return found
+
+
+def _spread(count, labels):
+    """Rows of twelve images: of each class in turn, else at even distances."""
+    if labels is None:
+        chosen = np.linspace(0, count - 1, min(_QUERIES, count))
+        return np.unique(chosen.astype(int))
+    # The first images of all classes, then the second ones, and so on.
+    order = np.argsort(labels, kind="stable")
+    counts = np.unique(labels, return_counts=True)[1]
+    turns = np.concatenate([np.arange(count) for count in counts])
+    return order[np.argsort(turns, kind="stable")][:_QUERIES]

@@ -1,0 +1,209 @@
+"""The page of one run or of several: one HTML file that needs no other."""
+
+import dataclasses
+import datetime
+import json
+from importlib import resources
+from typing import Any
+
+from keras_twins.report import charts, findings
+from keras_twins.workdir import as_data, flatten
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the page shows of one run.
+
+    Attributes:
+        record: `keras_twins.report.records.Record`.
+        looks: `keras_twins.report.looks.Looks`, or the reason (str) why there are none.
+        views: list of three data URIs each, or the reason (str) why there are none.
+    """
+
+    record: Any
+    looks: Any
+    views: Any
+
+
+def render(runs):
+    """Renders the page.
+
+    Args:
+        runs: list of `Run`, at least one.
+
+    Returns:
+        str, HTML that opens without a network.
+    """
+    import jinja2
+    import markupsafe
+    import plotly.offline
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    records = [run.record for run in runs]
+    drawn = _Charts()
+    return environment.get_template("page.html").render(
+        title=" and ".join(record.name for record in records),
+        subtitle=_subtitle(records),
+        runs=[_shown(index, run, drawn) for index, run in enumerate(runs)],
+        curves=[drawn.add(chart) for chart in charts.curves(records)],
+        spectrum=drawn.add(charts.spectrum(records)),
+        facts=_side_by_side([_facts(record) for record in records]),
+        config=_side_by_side([flatten(as_data(r.config)) for r in records]),
+        thumb=_thumb,
+        charts=markupsafe.Markup(drawn.as_script()),
+        plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
+        style=markupsafe.Markup(_read("page.css")),
+        script=markupsafe.Markup(_read("page.js")),
+    )
+
+
+def figures(record):
+    """The `keras_twins.report.findings.Figures` of a run."""
+    config, facts = record.config, record.facts
+    images = facts and facts["steps_per_epoch"] * facts["batch_size"]
+    return findings.Figures(
+        metrics=record.metrics,
+        epochs=config.epochs,
+        loss_name=config.loss.name,
+        redundancy_weight=config.loss.redundancy_weight,
+        batch_size=config.batch_size,
+        width=config.projector[-1],
+        embedding_width=len(record.snapshots[-1].spectrum)
+        if record.snapshots
+        else None,
+        images_per_epoch=images or None,
+        input_rate=facts.get("input_pairs_per_second"),
+        evaluation=record.evaluation["rows"] if record.evaluation else [],
+    )
+
+
+class _Charts:
+    """The charts of a page, each with the id of the element that holds it."""
+
+    def __init__(self):
+        self._charts = []
+
+    def add(self, chart, **more):
+        if chart is None:
+            return None
+        chart = chart | more | {"id": f"chart-{len(self._charts)}"}
+        self._charts.append(chart)
+        return chart
+
+    def as_script(self):
+        wanted = ("id", "data", "layout", "classes", "columns")
+        data = [{k: c[k] for k in wanted if k in c} for c in self._charts]
+        # A class may be called </script>.
+        return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+
+
+def _shown(index, run, drawn):
+    record = run.record
+    shown = {
+        "index": index % 4,
+        "name": record.name,
+        "findings": findings.find(figures(record)),
+        "table": _table(record.evaluation),
+        "snapshot": record.snapshots[-1] if record.snapshots else None,
+        "heat_maps": [drawn.add(chart) for chart in charts.heat_maps(record)],
+    }
+    for name, value in (("looks", run.looks), ("views", run.views)):
+        missing = isinstance(value, str)
+        shown[name] = None if missing else value
+        shown[f"{name}_missing"] = value if missing else None
+    looks = shown["looks"]
+    if looks:
+        chart = charts.embedding_map(looks.points, looks.classes, looks.method)
+        shown["map"] = drawn.add(chart, classes=looks.classes, columns=looks.columns)
+    return shown
+
+
+def _table(evaluation):
+    if not evaluation:
+        return None
+    from keras_twins.evaluation import table
+
+    header, *rows = table.cells(evaluation["rows"])
+    return {"header": header, "rows": rows}
+
+
+def _facts(record):
+    config, facts = record.config, record.facts
+    described = {
+        "data": f"{config.dataset}, split {config.train_split}",
+        "training images": _count(facts.get("training_images")),
+        "loss": f"{config.loss.name}, λ = {config.loss.redundancy_weight:g}",
+        "batch size N": _count(config.batch_size),
+        "projector": "-".join(str(width) for width in config.projector),
+        "encoder": config.encoder.name,
+        "optimizer": f"{config.optimizer.name}, learning rate "
+        f"{config.optimizer.learning_rate:g}",
+        "epochs": f"{record.epochs} of {config.epochs}",
+        "images seen": _count(record.images_seen),
+        "time": _duration(record.seconds),
+    }
+    if facts:
+        hardware = facts["hardware"]
+        devices = hardware["accelerators"]
+        cores = f"{hardware['cores']} cores of {hardware['processor']}"
+        described["hardware"] = ", ".join([*devices, cores])
+        described["replicas"] = str(facts["replicas"])
+        described["versions"] = ", ".join(
+            f"{name} {version}" for name, version in facts["versions"].items()
+        )
+    return described
+
+
+def _side_by_side(columns):
+    """`(name, values)` over several dicts; a dash where one has no such name."""
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    return [(name, [_text(c.get(name)) for c in columns]) for name in names]
+
+
+def _text(value):
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _subtitle(records):
+    made = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
+    if len(records) > 1:
+        return f"{len(records)} runs compared · {made}"
+    (record,) = records
+    return (
+        f"{record.config.loss.name} on {record.config.dataset}, "
+        f"{record.epochs} epochs in {_duration(record.seconds)} · {made}"
+    )
+
+
+def _thumb(looks, row, kind, similarity=None):
+    """A tile of the sprite."""
+    import markupsafe
+
+    words = [looks.classes[row] or f"image {row}"]
+    if similarity is not None:
+        words.append(f"{similarity:.2f}")
+    return markupsafe.Markup(
+        '<div class="thumb {}" style="--c:{};--r:{}" title="{}"></div>'
+    ).format(kind, row % looks.columns, row // looks.columns, ", ".join(words))
+
+
+def _count(value):
+    return "–" if value is None else f"{value:,}"
+
+
+def _duration(seconds):
+    minutes = seconds / 60
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _read(name):
+    return resources.files("keras_twins.report").joinpath(name).read_text("utf-8")
