@@ -1,6 +1,14 @@
-"""`keras-twins export`: a run's encoder as a model that a server loads."""
+"""`keras-twins export`: a run's encoder as a model that a server loads.
+
+    keras-twins export --workdir=RUN --output=models --name=embedder
+
+writes `models/embedder/1/`, the next time `2/`. Servers know a model by the name of its
+folder; without --name, --output is that folder.
+"""
 
 import json
+import re
+from pathlib import Path
 
 from absl import flags
 
@@ -13,6 +21,9 @@ cli.define(
     "output",
     None,
     "Folder of the model; a new version goes into it.",
+)
+flags.DEFINE_string(
+    "name", None, "Name of the model: its folder becomes --output/NAME, not --output."
 )
 flags.DEFINE_enum(
     "format",
@@ -37,8 +48,24 @@ def main(argv):
 
     workdir = Workdir(FLAGS.workdir)
     workdir.read_config()
+    output = Path(FLAGS.output)
+    if FLAGS.name is not None:
+        # What stands in a URL as it is, and is no version's number.
+        if not re.fullmatch(r"[A-Za-z_][\w.-]*", FLAGS.name, re.ASCII):
+            raise InputError(
+                f"--name={FLAGS.name}: expected letters, digits, '_', '-' and '.', a "
+                "letter first"
+            )
+        output /= FLAGS.name
     cli.start_tensorflow()
-    export(workdir, FLAGS.output, FLAGS.format, FLAGS.precision)
+    version = export(workdir, output, FLAGS.format, FLAGS.precision)
+    if FLAGS.format == "saved_model":
+        name = version.resolve().parent.name
+        print(f"serve it:     keras-twins serve --model_dir={output}")
+        print(
+            "ask for it:   keras-twins embed --server=http://localhost:8501 "
+            f"--model_name={name} PATH..."
+        )
 
 
 def export(workdir, output, file_format="saved_model", precision=None):

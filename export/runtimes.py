@@ -94,6 +94,7 @@ def _export(
             exported,
             {name: reference.difference(name, answer)},
             metadata,
+            name=version.path.resolve().parent.name,
             format=name,
             image_size=image_size,
             resize=image_size if resize is None else resize,

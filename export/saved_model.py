@@ -28,7 +28,7 @@ def export_saved_model(
     max_pixels=64_000_000,
     metadata=None,
     pictures=None,
-    warmup_batch_sizes=(1, 8),
+    warmup_batch_sizes=(1, 2, 4, 8, 16, 32),
 ):
     """Publishes an encoder as the next version of a model for TensorFlow Serving.
 
@@ -56,8 +56,8 @@ def export_saved_model(
             `metadata`: the configuration, the data, the accuracy.
         pictures: list of uint8 arrays `(height, width, 3)` to check and warm up with.
             Defaults to three made ones.
-        warmup_batch_sizes: ints. Batch sizes of the warm-up requests, those that the
-            server's batching allows.
+        warmup_batch_sizes: ints. Batch sizes of the warm-up requests. Defaults to the
+            `allowed_batch_sizes` of serving/tensorflow_serving/batching.config.
 
     Returns:
         `pathlib.Path` of the version's folder.
@@ -86,6 +86,7 @@ def export_saved_model(
             exported,
             differences,
             metadata,
+            name=version.path.resolve().parent.name,
             format="saved_model",
             image_size=image_size,
             resize=image_size if resize is None else resize,
