@@ -16,6 +16,8 @@ COMMANDS = {
     "train": "train an encoder on unlabelled images",
     "views": "draw images with their two views, before a training",
     "evaluate": "kNN and linear probe: raw pixels, untrained and trained encoder",
+    "report": "one HTML page of a run, or of several side by side",
+    "neighbours": "the images nearest to a query image",
     "export": "write a SavedModel that TF Serving serves",
     "serve": "an exported model over TF Serving's REST and gRPC interfaces",
     "embed": "embeddings of image files, from an exported model",
@@ -25,7 +27,7 @@ _USAGE = "\n".join(
     [
         f"keras-twins {keras_twins.__version__}: from unlabelled images to embeddings",
         "",
-        *(f"  keras-twins {name:<9} {what}" for name, what in COMMANDS.items()),
+        *(f"  keras-twins {name:<10} {what}" for name, what in COMMANDS.items()),
         "",
         "keras-twins COMMAND --help shows the flags of a command.",
     ]
@@ -43,8 +45,8 @@ def main():
         close = difflib.get_close_matches(command, COMMANDS, 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         _fail(f"{command!r} is no command of keras-twins{hint}")
-    name = "keras_twins.export.__main__" if command == "export" else None
-    module = importlib.import_module(name or f"keras_twins.{command}")
+    inside = ".__main__" if command in ("export", "report") else ""
+    module = importlib.import_module(f"keras_twins.{command}{inside}")
     run(module.main, [f"keras-twins {command}", *arguments[1:]])
 
 

@@ -67,7 +67,7 @@ def finetune(encoder, train, test, *, share=0.1, seed=0, verbose=0) -> float:
         jit_compile=False,
     )
     batches = _chosen_batches(train, chosen, len(train_y), classes, seed)
-    model.fit(batches, epochs=epochs, verbose=verbose)
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose)
     test = test.map(lambda image, label: (image, _index(classes, label)))
     return float(model.evaluate(test, verbose=0, return_dict=True)["accuracy"])
 
@@ -139,6 +139,7 @@ def _chosen_batches(dataset, chosen, count, classes, seed):
     size = np.prod(images.element_spec[0].shape)
     if len(chosen) * size <= _CACHED_BYTES:
         images = images.cache()
+    images = images.apply(tf.data.experimental.assert_cardinality(len(chosen)))
     images = images.shuffle(min(len(chosen), _SHUFFLE_BUFFER), seed=seed)
     return images.batch(_BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
 

@@ -19,6 +19,9 @@ _CURVES = (
     ("learning_rate", "Learning rate", "at the end of each epoch"),
 )
 
+# What lies in 0..1 and is read on that scale, however little it moved.
+_SHARES = ("knn", "on_diagonal", "off_diagonal")
+
 
 def curves(records):
     """A chart for each metric that was measured, one line a run.
@@ -40,6 +43,8 @@ def curves(records):
         if traces:
             layout = _layout("epoch", _epochs(last), {}, legend=len(records) > 1)
             layout["shapes"] = _levels(metric, records)
+            if metric in _SHARES:
+                layout["yaxis"] |= _share_axis(traces)
             if metric == "knn":
                 layout["yaxis"]["tickformat"] = ".0%"
             charts.append(
@@ -51,12 +56,13 @@ def curves(records):
 def heat_maps(record):
     """The cross-correlation matrix of each snapshot of a run."""
     charts = []
-    for name, snapshot in _moments(record.snapshots):
+    for name, snapshot in _moments(record):
         shown = len(snapshot.correlation)
         title = f"{name}: epoch {snapshot.epochs}"
+        chance = 1 / math.sqrt(snapshot.count)
         note = (
-            f"Cᵢᵢ {snapshot.on_diagonal:.2f}, Cᵢⱼ {snapshot.off_diagonal:.3f} "
-            f"(chance {1 / math.sqrt(snapshot.count):.3f})"
+            f"mean Cᵢᵢ {snapshot.on_diagonal:.2f}, "
+            f"rms Cᵢⱼ {snapshot.off_diagonal:.3f}; chance {chance:.3f}"
         )
         trace = {
             "type": "heatmap",
@@ -86,7 +92,7 @@ def spectrum(records):
     """
     traces = []
     for index, record in enumerate(records):
-        moments = _moments(record.snapshots)
+        moments = _moments(record)
         if len(records) > 1:
             moments = moments[-1:]
         for step, (name, snapshot) in enumerate(moments):
@@ -153,11 +159,10 @@ def embedding_map(points, classes, method):
     return {"title": method, "note": "", "data": traces, "layout": layout}
 
 
-def _moments(found):
-    """Snapshots with a name each: start, middle and end."""
-    if len(found) < 3:
-        return list(zip(("Start", "End"), found, strict=False))
-    return [("Start", found[0]), ("Middle", found[len(found) // 2]), ("End", found[-1])]
+def _moments(record):
+    """The snapshots of a run with a name each: start, middle and end."""
+    names = {0: "Start", record.config.epochs: "End"}
+    return [(names.get(s.epochs, "Middle"), s) for s in record.snapshots]
 
 
 def _line(x, y, name, meta, marked=None):
@@ -195,6 +200,11 @@ def _levels(metric, records):
         }
         for level in levels
     ]
+
+
+def _share_axis(traces):
+    values = [value for trace in traces for value in trace["y"]]
+    return {"range": [min(0.0, *values) - 0.02, 1.05 if max(values) > 0.5 else None]}
 
 
 def _epochs(last):

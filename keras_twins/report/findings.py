@@ -15,6 +15,9 @@ _FAR_FROM_CHANCE = 3.0
 # Shares of kNN accuracy: less than half a point is noise of most test sets.
 _KNN_STEP = 0.005
 
+# The last quarter of a run is where an accuracy should no longer rise.
+_EARLY = 0.75
+
 # From here on the input pipeline, and not the model, sets the pace.
 _BRAKE = 0.7
 _NOTICEABLE = 0.35
@@ -263,12 +266,13 @@ def _neighbours(figures):
             "Look at the map and the nearest neighbours instead.",
         )
     last = f"kNN accuracy is {100 * values[-1]:.1f} % after epoch {epochs[-1]}"
-    if len(values) == 1:
+    early = [i for i, e in enumerate(epochs) if e <= _EARLY * epochs[-1]]
+    if not early:
         return Finding(
             "kNN",
             "note",
-            f"{last}; it was measured once.",
-            "A smaller `--config.evaluation.every_epochs` shows whether it rises.",
+            f"{last}; it was not measured early enough to tell whether it still rises.",
+            "Take a smaller `--config.evaluation.every_epochs`.",
         )
     best = max(values)
     if values[-1] < best - 2 * _KNN_STEP:
@@ -280,10 +284,7 @@ def _neighbours(figures):
             f"{peak}.",
             "Fewer epochs, a lower learning rate or stronger views.",
         )
-    # Against what it was before the last quarter of the epochs that were measured.
-    before = max(
-        (i for i, e in enumerate(epochs[:-1]) if e <= 0.75 * epochs[-1]), default=0
-    )
+    before = early[-1]
     gain = values[-1] - values[before]
     if gain > _KNN_STEP:
         return Finding(

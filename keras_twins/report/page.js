@@ -52,6 +52,9 @@ function draw() {
     const element = document.getElementById(chart.id);
     const layout = themedLayout(chart.layout);
     if (element.classList.contains("square")) delete layout.height;
+    if (element.classList.contains("map")) {
+      layout.height = Math.min(layout.height, element.clientWidth);
+    }
     return Plotly.react(element, chart.data.map(themedTrace), layout,
                         {responsive: true, displayModeBar: false});
   }));

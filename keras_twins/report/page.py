@@ -55,6 +55,7 @@ def render(runs):
         facts=_side_by_side([_facts(record) for record in records]),
         config=_side_by_side([flatten(as_data(r.config)) for r in records]),
         thumb=_thumb,
+        code=_code,
         charts=markupsafe.Markup(drawn.as_script()),
         plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
         style=markupsafe.Markup(_read("page.css")),
@@ -178,7 +179,7 @@ def _subtitle(records):
     (record,) = records
     return (
         f"{record.config.loss.name} on {record.config.dataset}, "
-        f"{record.epochs} epochs in {_duration(record.seconds)} · {made}"
+        f"{record.epochs} epoch{'s' if record.epochs > 1 else ''} in {_duration(record.seconds)} · {made}"
     )
 
 
@@ -192,6 +193,15 @@ def _thumb(looks, row, kind, similarity=None):
     return markupsafe.Markup(
         '<div class="thumb {}" style="--c:{};--r:{}" title="{}"></div>'
     ).format(kind, row % looks.columns, row // looks.columns, ", ".join(words))
+
+
+def _code(text):
+    """Text in which `this` is a command or a flag."""
+    import markupsafe
+
+    parts = [markupsafe.escape(part) for part in text.split("`")]
+    marked = [f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)]
+    return markupsafe.Markup("".join(marked))
 
 
 def _count(value):
