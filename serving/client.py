@@ -32,6 +32,8 @@ __all__ = ["EmbeddingClient", "ImageError", "ServerError"]
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 10.0
+# Stays clear of what servers and proxies take, also when it is written as base64.
+_REQUEST_BYTES = 16 * 2**20
 
 
 class EmbeddingClient:
@@ -51,7 +53,7 @@ class EmbeddingClient:
             may be silent. A request that takes longer is not sent again.
         retries: int. How often a request is tried again, with pauses that double from
             a quarter of a second to ten seconds.
-        batch_size: int. Images in a request.
+        batch_size: int. Images in a request; fewer where they are large files.
         requests_at_a_time: int.
 
     Raises:
@@ -170,6 +172,9 @@ class EmbeddingClient:
 
     def _embed(self, batch):
         encoded = [encode(index, image) for index, image in batch]
+        return np.concatenate([self._ask(part) for part in _requests(encoded)])
+
+    def _ask(self, encoded):
         pause = _FIRST_PAUSE_SECONDS
         for _ in range(self._retries):
             try:
@@ -179,6 +184,18 @@ class EmbeddingClient:
                 time.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return self._transport.embed(encoded)
+
+
+def _requests(encoded):
+    """Splits images into requests of `_REQUEST_BYTES`, or of one larger image."""
+    request, size = [], 0
+    for image in encoded:
+        if request and size + len(image) > _REQUEST_BYTES:
+            yield request
+            request, size = [], 0
+        request.append(image)
+        size += len(image)
+    yield request
 
 
 def _transport(url, model, timeout, connections):

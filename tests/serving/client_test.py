@@ -53,6 +53,15 @@ def test_an_answer_of_many_megabytes_is_taken(serve, expected, protocol):
         )
 
 
+def test_large_images_go_in_smaller_requests(serve, expected, monkeypatch):
+    monkeypatch.setattr(client_module, "_REQUEST_BYTES", 25)
+    url, server = serve("http")
+    images = [b"0123456789", b"12", b"x" * 40, b"a" * 20, b"b" * 5, b"c"]
+    with EmbeddingClient(url) as client:
+        np.testing.assert_array_equal(client.embed(images), expected(images))
+    assert [len(request) for request in server.requests] == [2, 1, 2, 1]
+
+
 def test_no_image_needs_no_server():
     assert EmbeddingClient("http://localhost:1").embed([]).shape == (0, 0)
 
