@@ -15,6 +15,7 @@ import orjson
 import tensorflow as tf
 
 from keras_twins.serving.status import ServingError, invalid
+from keras_twins.serving.tensors import type_name
 
 _JSON_TYPES = {
     type(None): "Null",
@@ -289,7 +290,9 @@ def _check_leaves(values, dtype):
     elif dtype in (tf.float32, tf.float64):
         fits = types <= {int, float}
     else:
-        raise invalid(f"Conversion of a JSON Value to type: {dtype.name} is not known")
+        raise invalid(
+            f"Conversion of a JSON Value to type: {type_name(dtype)} is not known"
+        )
     if not fits:
         allowed = {tf.string: (str, dict), tf.bool: (bool,)}.get(dtype, (int,))
         if dtype.is_floating:
@@ -297,7 +300,7 @@ def _check_leaves(values, dtype):
         value = next(value for value in values if type(value) not in allowed)
         raise invalid(
             f"JSON Value: {_shown(value)} Type: {_type_name(value)} is not of expected "
-            f"type: {dtype.name}"
+            f"type: {type_name(dtype)}"
         )
 
 
@@ -312,7 +315,7 @@ def _array(values, dtype):
             value = next(value for value in values if not least <= value <= most)
             raise invalid(
                 f"JSON Value: {value} Type: Number is not of expected type: "
-                f"{dtype.name}, which holds {least} to {most}"
+                f"{type_name(dtype)}, which holds {least} to {most}"
             )
     elif dtype.is_floating:
         _check_lossless(values, dtype)
@@ -328,10 +331,9 @@ def _check_lossless(values, dtype):
         is_int = isinstance(value, int) and abs(value) < 2**64
         size = abs(value)
         if size != math.inf and size > (largest_int if is_int else largest):
-            target = "float" if dtype == tf.float32 else "double"
             raise invalid(
-                f"Cannot convert JSON value: {_shown(value)} to {target} without loss "
-                "of precision."
+                f"Cannot convert JSON value: {_shown(value)} to {type_name(dtype)} "
+                "without loss of precision."
             )
 
 
@@ -376,7 +378,7 @@ def _writable(name, array):
     if array.dtype.kind not in "biuf" or array.dtype == np.float16:
         raise invalid(
             "Failed to write JSON value for tensor type: "
-            f"{tf.as_dtype(array.dtype).name}"
+            f"{type_name(tf.as_dtype(array.dtype))}"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         # Through text, so that a float32 keeps its few digits.

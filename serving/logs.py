@@ -27,10 +27,11 @@ def start_logging(stream):
     waiting = queue.Queue(_LINES_WAITING)
     handler = _Handler(waiting)
     handler.setFormatter(_JsonFormatter())
-    # No other handler: absl has put one on the root that also writes to stderr.
-    logger = logging.getLogger("keras_twins.serving")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
+    for name in ("keras_twins.serving", "aiohttp", "asyncio", "grpc"):
+        logger = logging.getLogger(name)
+        # Not to the root as well, whose handler is absl's and writes other lines.
+        logger.handlers, logger.propagate = [handler], False
+    logging.getLogger("keras_twins.serving").setLevel(logging.INFO)
 
     def write():
         while (line := waiting.get()) is not None:

@@ -1,6 +1,7 @@
 """The REST interface: TensorFlow Serving's paths, JSON and statuses, on aiohttp."""
 
 import asyncio
+import contextlib
 import json
 import re
 import urllib.parse
@@ -33,12 +34,27 @@ class RestApi:
 
     def __init__(self, core):
         self._core = core
+        self._answering = 0
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def finish(self):
+        """Waits until what has begun to arrive is answered.
+
+        To be called when no connection is accepted any more, before the runner's
+        `cleanup`, which would not read the rest of a request.
+        """
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._core.limits.seconds):
+                await self._idle.wait()
 
     def runner(self):
         """An `aiohttp.web.AppRunner`, to be set up in an event loop."""
         limits = self._core.limits
         app = web.Application(client_max_size=limits.body_bytes)
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", "/{path:.*}", self._answer_or_close)
         return web.AppRunner(
             app,
             access_log=None,
@@ -49,6 +65,19 @@ class RestApi:
             lingering_time=1,
             shutdown_timeout=limits.seconds,
         )
+
+    async def _answer_or_close(self, request):
+        self._answering += 1
+        self._idle.clear()
+        try:
+            response = await self._answer(request)
+            if self._closing:
+                response.force_close()
+            return response
+        finally:
+            self._answering -= 1
+            if not self._answering:
+                self._idle.set()
 
     async def _answer(self, request):
         path = request.raw_path.partition("?")[0]

@@ -57,9 +57,10 @@ class Signature:
         for position, (name, spec) in enumerate(self.inputs.items()):
             sent = tf.as_dtype(inputs[name].dtype)
             if sent != spec.dtype:
+                wanted, given = map(tensors.type_name, (spec.dtype, sent))
                 raise invalid(
-                    f"Expects arg[{position}] to be {spec.dtype.name} but {sent.name} "
-                    f"is provided: the input {name!r}"
+                    f"Expects arg[{position}] to be {wanted} but {given} is provided: "
+                    f"the input {name!r}"
                 )
 
     def run(self, inputs):
@@ -74,7 +75,11 @@ class Signature:
         Raises:
             tf.errors.OpError: if the graph refuses the inputs.
         """
-        values = self._run(*(inputs[name] for name in self.inputs))
+        try:
+            values = self._run(*(inputs[name] for name in self.inputs))
+        except ValueError as error:
+            # Python, not the graph, has compared the shapes with the placeholders'.
+            raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
         # A scalar comes as a Python or NumPy scalar.
         return {
             name: np.asarray(value, spec.dtype.as_numpy_dtype)

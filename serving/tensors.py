@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from keras_twins.serving.status import invalid
 
@@ -73,6 +73,11 @@ def to_proto(array):
     return proto
 
 
+def type_name(dtype):
+    """What TensorFlow's C++ side calls a dtype: `float` and `half`, say."""
+    return types_pb2.DataType.Name(dtype.as_datatype_enum)[len("DT_") :].lower()
+
+
 def _from_proto(proto):
     if not proto.dtype:
         raise ValueError("it has no dtype")
@@ -97,8 +102,8 @@ def _values(proto, dtype):
         return values
     if dtype in _SIXTEEN_BITS:
         return np.array(proto.half_val, np.uint16).view(dtype.as_numpy_dtype)
-    # NumPy refuses what does not fit, such as 300 for uint8.
-    return np.array(getattr(proto, _FIELDS[dtype]), dtype.as_numpy_dtype)
+    # From a list NumPy refuses what does not fit, such as 300 for uint8.
+    return np.array(list(getattr(proto, _FIELDS[dtype])), dtype.as_numpy_dtype)
 
 
 def _repeated(values, count, dtype):
