@@ -53,7 +53,8 @@ class ScriptedServer:
             step = self._script.popleft() if self._script else "ok"
         time.sleep(self._seconds)
         together = sum(self._in_flight, []) if self._merges else images
-        time.sleep(self._seconds)
+        # What is refused is answered late, so that others may meet it twice.
+        time.sleep(self._seconds * (4 if any(b"bad" in i for i in images) else 1))
         with self._lock:
             self._in_flight.remove(images)
         if step == "hang":
