@@ -177,9 +177,10 @@ def _subtitle(records):
     if len(records) > 1:
         return f"{len(records)} runs compared · {made}"
     (record,) = records
+    epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs:,} epochs"
     return (
-        f"{record.config.loss.name} on {record.config.dataset}, "
-        f"{record.epochs} epoch{'s' if record.epochs > 1 else ''} in {_duration(record.seconds)} · {made}"
+        f"{record.config.loss.name} on {record.config.dataset}, {epochs} in "
+        f"{_duration(record.seconds)} · {made}"
     )
 
 

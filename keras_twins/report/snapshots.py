@@ -52,6 +52,8 @@ def take(model, pairs, epochs):
     Returns:
         `Snapshot`, or None where embeddings or projections are not finite.
     """
+    import keras
+
     from keras_twins import evaluation, losses
 
     embeddings, projections = _embed(model, pairs)
@@ -63,7 +65,7 @@ def take(model, pairs, epochs):
         epochs=epochs,
         count=len(projections[0]),
         width=projections[0].shape[1],
-        correlation=np.asarray(losses.cross_correlation(*corner)),
+        correlation=keras.ops.convert_to_numpy(losses.cross_correlation(*corner)),
         on_diagonal=float(terms.on_diagonal),
         off_diagonal=float(terms.off_diagonal),
         linear_hsic=float(losses.linear_hsic(*projections)),

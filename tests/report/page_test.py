@@ -1,0 +1,253 @@
+"""The page of a run, opened in a browser as its reader does."""
+
+import base64
+import json
+import math
+import pathlib
+import shutil
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_twins.errors import InputError
+from keras_twins.report import charts, page, records
+from keras_twins.report.__main__ import write
+from keras_twins.workdir import Workdir
+
+# Git ignores `runs/`: what a person may want to look at stays there after the tests.
+SCREENSHOTS = pathlib.Path(__file__).parents[2] / "runs" / "report_screenshots"
+
+_CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
+_DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if not (_CHROMIUM and _DRIVER):
+        pytest.skip(
+            "no browser: the test needs chromium and chromedriver on the PATH (Debian: "
+            "apt-get install chromium chromium-driver)"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = _CHROMIUM
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+    ):
+        options.add_argument(argument)
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def written(small_run, tmp_path_factory):
+    """A page of one run, and a page of two."""
+    folder = tmp_path_factory.mktemp("pages")
+    paths = [str(small_run(epochs)[0].path) for epochs in (3, 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "umap", None)  # which compiles for half a minute
+        write(paths[:1], folder / "report.html")
+        write(paths, folder / "compared.html")
+    return folder
+
+
+def open_page(browser, path, width=1200, scheme="light"):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(path.as_uri())
+    wait_for(browser, "document.body.dataset.drawn")
+
+
+def wait_for(browser, expression, seconds=30):
+    end = time.monotonic() + seconds
+    while not browser.execute_script(f"return {expression}"):
+        assert time.monotonic() < end, f"never: {expression}"
+        time.sleep(0.05)
+
+
+def requests(browser):
+    """The addresses that the page has asked for, beside those of its own data."""
+    messages = [
+        json.loads(entry["message"])["message"]
+        for entry in browser.get_log("performance")
+    ]
+    return [
+        m["params"]["request"]["url"]
+        for m in messages
+        if m["method"] == "Network.requestWillBeSent"
+        and not m["params"]["request"]["url"].startswith(("data:", "blob:"))
+    ]
+
+
+def screenshot(browser, name):
+    width, height = browser.execute_script(
+        "return [innerWidth, document.documentElement.scrollHeight]"
+    )
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    taken = browser.execute_cdp_cmd(
+        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+    )
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    (SCREENSHOTS / name).write_bytes(base64.b64decode(taken["data"]))
+
+
+@pytest.mark.parametrize("name", ["report.html", "compared.html"])
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_without_error_and_without_a_request(
+    browser, written, name, width, scheme
+):
+    path = written / name
+    open_page(browser, path, width, scheme)
+    assert browser.get_log("browser") == []
+    assert requests(browser) == [path.as_uri()]
+    drawn = browser.execute_script(
+        "return charts.every(c => document.querySelector(`#${c.id} .main-svg`))"
+    )
+    assert drawn
+    # Nothing is wider than the screen.
+    assert browser.execute_script("return document.documentElement.scrollWidth") == (
+        width
+    )
+    screenshot(browser, f"{path.stem}-{scheme}-{width}.png")
+
+
+def test_the_pointer_shows_the_thumbnail_of_its_image(browser, written):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+
+    open_page(browser, written / "report.html")
+    point = browser.find_elements(By.CSS_SELECTOR, ".map .point")[40]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
+    time.sleep(0.3)
+    ActionChains(browser).move_to_element(point).perform()
+    wait_for(browser, "!document.getElementById('pointer').hidden")
+    shown = browser.execute_script(
+        """const thumb = document.querySelector("#pointer .thumb");
+        const style = getComputedStyle(thumb);
+        const chart = charts.find((c) => c.classes);
+        return {
+          image: style.backgroundImage.slice(0, 15),
+          c: +thumb.style.getPropertyValue("--c"),
+          r: +thumb.style.getPropertyValue("--r"),
+          columns: chart.columns,
+          position: style.backgroundPosition,
+          text: document.querySelector("#pointer p").textContent,
+          classes: chart.classes,
+          pointed: arguments[0].__data__.data,
+        };""",
+        point,
+    )
+    row = shown["r"] * shown["columns"] + shown["c"]
+    assert row == shown["pointed"]
+    assert shown["image"] == 'url("data:image'
+    assert shown["text"] == shown["classes"][row]
+    side = 96  # pixels, of the pointer's thumbnail
+    assert shown["position"] == f"{-side * shown['c']}px {-side * shown['r']}px"
+
+
+def test_the_colours_follow_the_scheme(browser, written):
+    colours = []
+    for scheme in ("light", "dark"):
+        open_page(browser, written / "report.html", scheme=scheme)
+        colours.append(
+            browser.execute_script(
+                "const chart = document.querySelector('#curves .chart');"
+                "return [getComputedStyle(document.body).backgroundColor,"
+                " chart._fullLayout.font.color, chart._fullData[0].line.color]"
+            )
+        )
+    assert all(light != dark for light, dark in zip(*colours, strict=True))
+
+
+def test_the_page_holds_what_was_run(small_run):
+    workdir, _ = small_run(3)
+    record = records.read(workdir)
+    html = page.render([page.Run(record, "no looks", "no views")])
+    for text in ("digits, split train", "4,224", "30 s", "tensorflow 2", "3 of 3"):
+        assert text in html
+    assert "no looks" in html and "no views" in html
+
+
+def test_names_cannot_become_part_of_the_page(small_run):
+    """A class, a folder or a data set may be called anything."""
+    import dataclasses
+
+    from keras_twins.report.looks import Looks
+
+    workdir, _ = small_run(1)
+    bad = "</script><script>alert(1)</script>"
+    record = dataclasses.replace(records.read(workdir), name=bad)
+    looks = Looks("test", 2, "data:,", 2, np.zeros((2, 2)), "PCA", [bad, bad], [])
+    html = page.render([page.Run(record, looks, [])])
+    assert bad not in html
+
+
+@pytest.mark.parametrize("epochs", [1, 1000])
+def test_every_metric_has_a_curve(small_run, metrics, epochs):
+    import dataclasses
+
+    record = dataclasses.replace(records.read(small_run(1)[0]), metrics=metrics(epochs))
+    drawn = {chart["title"]: chart for chart in charts.curves([record])}
+    assert len(drawn) == 6
+    trace = drawn["Loss"]["data"][0]
+    assert trace["x"] == list(range(1, epochs + 1)) and len(trace["y"]) == epochs
+    assert trace["mode"] == ("lines+markers" if epochs == 1 else "lines")
+    (level,) = drawn["Redundancy: root mean square of Cᵢⱼ"]["layout"]["shapes"]
+    assert level["y0"] == 1 / math.sqrt(128)
+
+
+def test_a_run_is_compared_with_another(small_run):
+    found = [records.read(small_run(epochs)[0]) for epochs in (3, 1)]
+    for chart in charts.curves(found):
+        assert [trace["name"] for trace in chart["data"]] == ["digits-3", "digits-1"]
+        assert chart["layout"]["showlegend"]
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap(small_run, metrics):
+    import dataclasses
+
+    lines = [*metrics(3), metrics(4)[3] | {"loss": math.nan}]
+    record = dataclasses.replace(records.read(small_run(3)[0]), metrics=lines)
+    assert record.curve("loss")[0] == [1, 2, 3]
+    page.render([page.Run(record, "", "")])  # JSON has no NaN
+
+
+def test_a_run_without_an_encoder_has_a_page_without_a_map(small_run, tmp_path):
+    shutil.copytree(small_run(3)[0].path, tmp_path / "run")
+    (tmp_path / "run" / "encoder.keras").unlink()
+    write([tmp_path / "run"], tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert "No map: " in html and "has no encoder.keras" in html
+    assert "Nearest neighbours" in html
+
+
+def test_refuses_what_is_no_run(tmp_path, small_run):
+    with pytest.raises(InputError, match="holds no run"):
+        records.read(Workdir(tmp_path))
+    shutil.copytree(small_run(3)[0].path, tmp_path / "run")
+    (tmp_path / "run" / "metrics.jsonl").write_text("")
+    with pytest.raises(InputError, match="no epoch to report on"):
+        records.read(Workdir(tmp_path / "run"))
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"epoch": 1, "sec')
+    with pytest.raises(InputError, match="metrics.jsonl cannot be read"):
+        records.read(Workdir(tmp_path / "run"))
