@@ -59,14 +59,17 @@ def encode(index, image):
             raise ImageError(index, image, error.strerror) from error
     elif isinstance(image, (bytes, bytearray, memoryview)):
         encoded = bytes(image)
+    if encoded is not None and _is_webp(encoded):
+        # TensorFlow's decoder of WebP is not safe on any bytes.
+        return _as_png(index, image, lambda: Image.open(io.BytesIO(encoded)))
     if encoded is not None:
-        return _webp_as_png(index, image, encoded) if _is_webp(encoded) else encoded
+        return encoded
     if isinstance(image, Image.Image):
-        return _as_png(image)
+        return _as_png(index, image, lambda: image)
     what = type(image).__name__
     if isinstance(image, np.ndarray):
         if image.dtype == np.uint8 and _is_rgb(image.shape):
-            return _as_png(Image.fromarray(image))
+            return _as_png(index, image, lambda: Image.fromarray(image))
         what = f"{image.dtype} array {image.shape}"
     raise ImageError(
         index,
@@ -102,20 +105,15 @@ def _is_rgb(shape):
     return len(shape) == 3 and shape[2] == 3 and min(shape) > 0
 
 
-def _webp_as_png(index, image, encoded):
-    # TensorFlow's decoder of WebP is not safe on any bytes.
+def _as_png(index, image, open_picture):
     from PIL import Image
 
-    try:
-        return _as_png(Image.open(io.BytesIO(encoded)).convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = f"cannot be decoded: {error}"
-        raise ImageError(index, image, reason) from error
-
-
-def _as_png(image):
-    if image.mode not in _PNG_MODES:
-        image = image.convert("RGB")
     png = io.BytesIO()
-    image.save(png, "PNG", compress_level=1)
+    try:
+        picture = open_picture()
+        if picture.mode not in _PNG_MODES:
+            picture = picture.convert("RGB")
+        picture.save(png, "PNG", compress_level=1)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(index, image, f"cannot be decoded: {error}") from error
     return png.getvalue()

@@ -79,6 +79,29 @@ def test_webp_that_cannot_be_decoded_is_named_by_its_path(tmp_path):
         EmbeddingClient("http://localhost:1").embed([tmp_path / "a.webp"])
 
 
+def test_a_pil_image_that_is_cut_off_is_named(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    cut_off = Image.open(io.BytesIO(file.getvalue()[:-100]))
+    with pytest.raises(
+        ImageError, match=r"^images\[1\]: cannot be decoded: .*truncated"
+    ):
+        EmbeddingClient("http://localhost:1").embed([b"x", cut_off])
+
+
+def test_an_animated_webp_gives_its_first_frame(serve, pixels):
+    file = io.BytesIO()
+    frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+    options = {"save_all": True, "append_images": frames[1:], "lossless": True}
+    frames[0].save(file, "WEBP", **options)
+    url, server = serve("http")
+    with EmbeddingClient(url) as client:
+        client.embed([file.getvalue()])
+    [[sent]] = server.requests
+    assert getattr(Image.open(io.BytesIO(sent)), "n_frames", 1) == 1
+    np.testing.assert_array_equal(Image.open(io.BytesIO(sent)).convert("RGB"), pixels)
+
+
 def test_one_image_for_a_list_is_refused():
     for image in ("a.png", b"bytes"):
         with pytest.raises(InputError, match="expected a list; got one"):
