@@ -31,36 +31,32 @@ PHOTO_BATCH_SIZE = 32
 
 
 def main(_):
-    import tensorflow as tf
-
-    from keras_twins import augment
+    import keras_twins as kt
 
     images = np.random.default_rng(0).integers(0, 256, (50_000, 32, 32, 3), np.uint8)
-    ours = _our_arrays(tf, augment, images, compiled=True)
+    ours = _our_arrays(kt, images)
     _print_memory(ours, len(images) // BATCH_SIZE)
-    plain = _our_arrays(tf, augment, images, compiled=False)
     sides = {
         "keras-twins": Feed(ours, BATCH_SIZE),
-        "keras-twins, no XLA": Feed(plain, BATCH_SIZE),
-        "keras-cv layers": Feed(_stock_arrays(tf, augment, images), BATCH_SIZE),
+        "keras-cv layers": Feed(_stock_arrays(kt, images), BATCH_SIZE),
         "Pillow, 2 processes": PillowWorkers(
-            augment.preset("cifar10"), list(images[:2048])
+            kt.augment.preset("cifar10"), list(images[:2048])
         ),
     }
     _print_table("32 x 32 from arrays, batch 256", _rounds(sides))
     sides["Pillow, 2 processes"].close()
 
-    _photos(tf, augment)
+    _photos(kt)
 
 
-def _photos(tf, augment):
+def _photos(kt):
     files = [path.read_bytes() for path in _jpegs(_PHOTOS.value)]
     if not files:
         print(f"No JPEG files in {_PHOTOS.value}: the 224-pixel views are left out.")
         return
     sides = {
-        "keras-twins": Feed(_our_photos(tf, augment, files), PHOTO_BATCH_SIZE),
-        "Pillow, 2 processes": PillowWorkers(augment.preset("imagenet"), files),
+        "keras-twins": Feed(_our_photos(kt), PHOTO_BATCH_SIZE),
+        "Pillow, 2 processes": PillowWorkers(kt.augment.preset("imagenet"), files),
     }
     _print_table("224 x 224 from JPEG, decoding included", _rounds(sides))
     sides["Pillow, 2 processes"].close()
@@ -85,49 +81,40 @@ class Feed:
         return pairs / elapsed, (time.process_time() - busy) / pairs
 
 
-def _our_arrays(tf, augment, images, compiled):
-    views = augment.TwoViews("cifar10", seed=0)
-    if compiled:
-        views = tf.function(views, jit_compile=True)
-    return _map_batches(tf, images, views)
-
-
-def _stock_arrays(tf, augment, images):
-    spec = augment.preset("cifar10")
-    chains = [_stock_chain(spec, spec[name]) for name in ("view_a", "view_b")]
-    return _map_batches(
-        tf, images, lambda batch, _: tuple(chain(batch) for chain in chains)
+def _our_arrays(kt, images):
+    return kt.data.two_view_pipeline(
+        kt.data.from_arrays(images),
+        kt.augment.TwoViews("cifar10", seed=0),
+        BATCH_SIZE,
+        start=(0, 0),
     )
 
 
-def _map_batches(tf, images, make_views):
-    """An endless dataset of views of the images' batches."""
+def _stock_arrays(kt, images):
+    import tensorflow as tf
+
+    spec = kt.augment.preset("cifar10")
+    chains = [_stock_chain(spec, spec[name]) for name in ("view_a", "view_b")]
     images = tf.constant(images)
-    keys = tf.data.Dataset.range(2**62).batch(BATCH_SIZE, drop_remainder=True)
-    return keys.map(
-        lambda keys: make_views(tf.gather(images, keys % len(images)), keys),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    ).prefetch(2)
-
-
-def _our_photos(tf, augment, files):
-    views = augment.TwoViews("imagenet", seed=0)
-    finish = tf.function(views.finish, jit_compile=True)
-
-    def make_views(data, key):
-        crops = (crop[None] for crop in views.resample_jpeg(data, key))
-        return tuple(view[0] for view in finish(*crops, key[None]))
-
-    # Each core is busy with an image of its own: no op gains from being shared out.
-    options = tf.data.Options()
-    options.threading.max_intra_op_parallelism = 1
-    keys = tf.data.Dataset.range(2**62)
+    indices = tf.data.Dataset.range(len(images)).repeat()
     return (
-        tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(files).repeat(), keys)
-        .map(make_views, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(PHOTO_BATCH_SIZE, drop_remainder=True)
+        indices.batch(BATCH_SIZE, drop_remainder=True)
+        .map(
+            lambda indices: tuple(
+                chain(tf.gather(images, indices)) for chain in chains
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         .prefetch(2)
-        .with_options(options)
+    )
+
+
+def _our_photos(kt):
+    return kt.data.two_view_pipeline(
+        kt.data.load(f"folder:{_PHOTOS.value}"),
+        kt.augment.TwoViews("imagenet", seed=0),
+        PHOTO_BATCH_SIZE,
+        start=(0, 0),
     )
 
 

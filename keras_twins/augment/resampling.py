@@ -51,19 +51,19 @@ def resample_image(image, box, size, interpolation):
         interpolation: str. `"bilinear"` or `"bicubic"`.
 
     Returns:
-        float32 tensor of shape `(size, size, channels)`.
+        float32 tensor of shape `(channels, size, size)`, planar as above.
     """
     *corner_and_size, flip = box
     top, left, height, width = (tf.cast(x, tf.int32) for x in corner_and_size)
     channels = image.shape[2]
-    image = tf.image.crop_to_bounding_box(image, top, left, height, width)
+    image = tf.slice(image, [top, left, 0], [height, width, channels])
+    # Both turns are of a matrix, which TensorFlow does faster than one of three axes.
     rows = _resize_rows(tf.reshape(image, (height, -1)), size, interpolation)
-    columns = tf.transpose(tf.reshape(rows, (size, width, channels)), (1, 0, 2))
-    columns = _resize_rows(tf.reshape(columns, (width, -1)), size, interpolation)
+    columns = tf.reshape(tf.transpose(rows), (width, channels * size))
+    columns = _resize_rows(columns, size, interpolation)
     places = tf.range(size)
     columns = tf.gather(columns, tf.where(flip, size - 1 - places, places))
-    columns = tf.reshape(columns, (size, size, channels))
-    return tf.transpose(columns, (1, 0, 2))
+    return tf.reshape(tf.transpose(columns), (channels, size, size))
 
 
 def _resize_rows(rows, size, interpolation):

@@ -88,11 +88,11 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
         Returns:
             `(crop_a, crop_b)`: float32 tensors of shape
-            `(image_size, image_size, 3)` in 0..255, for `finish`.
+            `(3, image_size, image_size)` in 0..255, for `finish`.
         """
         image = _as_rgb_or_grey(tf.convert_to_tensor(image)[None])[0]
         shape = tf.shape(image)
-        boxes = self._boxes_of_one(key, shape[0], shape[1])
+        _, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
         return self._crop_image(image, boxes)
 
     def resample_jpeg(self, data, key):
@@ -107,8 +107,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             decoder that interpolates colours at the border of what it decodes.
         """
         shape = tf.io.extract_jpeg_shape(data)
-        boxes = self._boxes_of_one(key, shape[0], shape[1])
-        window = crops.window_around(boxes)
+        window, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
         image = tf.image.decode_and_crop_jpeg(data, window, channels=3)
         return self._crop_image(image, crops.within(window, boxes))
 
@@ -117,7 +116,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
         Args:
             crops_a, crops_b: float32 tensors of shape
-                `(batch_size, image_size, image_size, 3)`, from `resample`.
+                `(batch_size, 3, image_size, image_size)`, from `resample`.
             keys: int64 tensor of shape `(batch_size,)`, the keys of the crops.
 
         Returns:
@@ -125,7 +124,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         """
         keys = tf.cast(keys, tf.int64)
         return tuple(
-            self._finish_planes(name, tf.transpose(crop, (0, 3, 1, 2)), keys)
+            self._finish_planes(name, crop, keys)
             for name, crop in zip(_VIEWS, (crops_a, crops_b), strict=True)
         )
 
@@ -155,9 +154,12 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             )
         return keys
 
+    # As one program: a hundred small operations take as long as decoding a thumbnail.
+    @tf.function(jit_compile=True)
     def _boxes_of_one(self, key, height, width):
-        keys = tf.reshape(tf.cast(key, tf.int64), (1,))
-        return [self._boxes(name, keys, height, width) for name in _VIEWS]
+        keys = tf.reshape(key, (1,))
+        boxes = [self._boxes(name, keys, height, width) for name in _VIEWS]
+        return crops.window_around(boxes), boxes
 
     def _boxes(self, name, keys, height, width):
         states = draws.image_states(self.seed, _VIEWS.index(name), keys)
@@ -171,7 +173,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             kind = self.spec[name]["interpolation"]
             pixels = resampling.resample_image(image, box, size, kind)
             pixels = self._to_255(pixels, image.dtype)
-            cut.append(tf.tile(pixels, (1, 1, 3)) if image.shape[2] == 1 else pixels)
+            cut.append(tf.tile(pixels, (3, 1, 1)) if image.shape[2] == 1 else pixels)
         return tuple(cut)
 
     def _crop_planes(self, name, images, keys):

@@ -145,6 +145,8 @@ def _ordered(batches, order):
     batches = batches.apply(tf.data.experimental.assert_cardinality(order.cardinality))
     options = tf.data.Options()
     options.deterministic = True
+    # Each thread is busy with images of its own: no operation gains from being shared.
+    options.threading.max_intra_op_parallelism = 1
     if order.shard != (0, 1):
         # It is one worker's share already.
         options.experimental_distribute.auto_shard_policy = (
@@ -184,35 +186,32 @@ def _random_access(source, cache):
 
 def _gathered(table, views, order):
     """Batches out of images in memory."""
+    make_views = _compiled(views) if views else lambda images, keys: images
 
-    def make_views(keys, indices):
+    def gather(keys, indices):
         keys, indices = _present(order, keys, keys, indices)
-        images = tf.gather(table, indices)
-        return images if views is None else views(images, keys)
+        return make_views(tf.gather(table, indices), keys)
 
-    return _map(order.batches(), make_views)
+    return _map(order.batches(), gather)
 
 
 def _fetched(table, source, views, order):
     """Batches out of what must be decoded image by image, in any order."""
-
-    def fetch(key, index):
+    fetch, finish = _fetch_and_finish(source, views)
+    rows = _map(
+        order.batches().unbatch(),
         # A row that a short batch lacks is dropped after batching.
-        record = tf.gather(table, tf.maximum(index, 0))
-        return key, _fetched_one(record, key, source, views)
-
-    rows = _map(order.batches().unbatch(), fetch)
+        lambda key, index: fetch(key, tf.gather(table, tf.maximum(index, 0))),
+    )
     batches = rows.batch(order.rows, drop_remainder=True)
     return _map(
-        batches,
-        lambda keys, images: _finished(
-            *_present(order, keys, keys, images), source, views
-        ),
+        batches, lambda keys, *rows: finish(*_present(order, keys, keys, *rows))
     )
 
 
 def _streamed(source, views, order):
     """Batches out of what can only be read from its beginning."""
+    fetch, finish = _fetch_and_finish(source, views)
     records = source.records().enumerate()
     buffer_size = min(order.num_images, _SHUFFLE_BUFFER)
     index, count = order.shard
@@ -228,51 +227,60 @@ def _streamed(source, views, order):
             .skip(first_step * order.batch_size)
             .shard(count, index)
         )
+        return _map(
+            rows, lambda index, record: fetch(order.keys(epoch, index), record)
+        ).batch(order.rows, drop_remainder=order.drop_remainder)
 
-        def fetch(index, record):
-            key = order.keys(epoch, index)
-            return key, _fetched_one(record, key, source, views)
-
-        return _map(rows, fetch).batch(order.rows, drop_remainder=order.drop_remainder)
-
-    return _map(
-        order.epochs().flat_map(epoch_batches),
-        lambda keys, images: _finished(keys, images, source, views),
-    )
+    return _map(order.epochs().flat_map(epoch_batches), finish)
 
 
-def _crops_alone(source, views):
-    """Whether each image is cropped by itself, before a batch is made."""
+def _fetch_and_finish(source, views):
+    """What is done with each key and record, and with a batch of its results."""
+    if views and _views_alone(source, views):
+        make_one = _view_maker(source, views)
+        return make_one, lambda keys, view_a, view_b: (view_a, view_b)
+
+    def fetch(key, record):
+        return key, tf.ensure_shape(source.decode(record), source.image_shape)
+
+    if not views:
+        return fetch, lambda keys, images: images
+    make_views = _compiled(views)
+    return fetch, lambda keys, images: make_views(images, keys)
+
+
+def _views_alone(source, views):
+    """Whether each image's views are made before a batch is."""
     if None in source.image_shape:
         return True
     # Where the views are smaller, most of a JPEG need not be decoded.
-    return (
-        views is not None
-        and source.is_encoded
-        and min(source.image_shape[:2]) > views.spec["image_size"]
-    )
+    return source.is_encoded and min(source.image_shape[:2]) > views.spec["image_size"]
 
 
-def _fetched_one(record, key, source, views):
-    """What is batched of a record: its image or, where each is cropped, two crops."""
-    if not _crops_alone(source, views):
-        return tf.ensure_shape(source.decode(record), source.image_shape)
-    if not source.is_encoded:
-        return views.resample(source.decode(record), key)
-    contents = source.contents(record)
-    return tf.cond(
-        is_jpeg(contents),
-        lambda: views.resample_jpeg(contents, key),
-        lambda: views.resample(source.decode_contents(contents, record), key),
-    )
+def _view_maker(source, views):
+    """A function of a key and a record: the key and the two views."""
+    finish = _compiled(views.finish)
+
+    def crops(key, record):
+        if not source.is_encoded:
+            return views.resample(source.decode(record), key)
+        contents = source.contents(record)
+        return tf.cond(
+            is_jpeg(contents),
+            lambda: views.resample_jpeg(contents, key),
+            lambda: views.resample(source.decode_contents(contents, record), key),
+        )
+
+    def make(key, record):
+        pair = finish(*(crop[None] for crop in crops(key, record)), key[None])
+        return key, *(view[0] for view in pair)
+
+    return make
 
 
-def _finished(keys, images, source, views):
-    if views is None:
-        return images
-    if _crops_alone(source, views):
-        return views.finish(*images, keys)
-    return views(images, keys)
+def _compiled(function):
+    """As one XLA program, for inputs of one shape."""
+    return tf.function(function, jit_compile=True)
 
 
 def _present(order, keys, *values):

@@ -29,11 +29,8 @@ def batch(image, where, size, interpolation):
 
 def single(image, where, size, interpolation):
     where = [side[0] for side in where]
-    return np.clip(
-        resampling.resample_image(tf.constant(image), where, size, interpolation),
-        0,
-        255,
-    )
+    planes = resampling.resample_image(tf.constant(image), where, size, interpolation)
+    return np.clip(np.transpose(planes, (1, 2, 0)), 0, 255)
 
 
 @pytest.mark.parametrize("resample", [batch, single])

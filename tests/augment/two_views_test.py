@@ -137,7 +137,7 @@ def test_grey_is_repeated_and_alpha_dropped(views, expected):
     with_alpha = np.concatenate([IMAGES, grey], axis=3)
     assert_close(views(with_alpha, KEYS), expected)
     crop, _ = views.resample(grey[0], 1)
-    assert crop.shape == (16, 16, 3)
+    assert crop.shape == (3, 16, 16)
 
 
 @pytest.mark.parametrize("exact_colour", [False, True])
