@@ -10,7 +10,7 @@ server over REST (http://, https://) TensorFlow is not needed.
 from pathlib import Path
 
 import numpy as np
-from absl import flags
+from absl import flags, logging
 
 from keras_twins import cli
 from keras_twins.embedding_file import check_output, save_embeddings
@@ -57,6 +57,8 @@ def main(argv):
         )
     version = newest_version(FLAGS.model_dir) if FLAGS.model_dir else None
     files = find_images(argv[1:])
+    # A line for every request would tear the bar.
+    logging.set_verbosity(logging.WARNING)
     if version is None:
         batches = _embed_at_server(FLAGS.server, FLAGS.model_name, files)
     else:
