@@ -46,7 +46,7 @@ def test_rest_needs_no_tensorflow(serve, expected, folder, tmp_path, name):
     done = _embed(f"--server={url}", folder, f"--output={output}", "--batch_size=3")
     assert done.returncode == 0, done.stderr
     assert "100%" in done.stderr and "10/10" in done.stderr
-    assert all(part.startswith("embed: ") for part in done.stderr.split("\r") if part)
+    assert all(part.startswith("embed: ") for part in done.stderr.splitlines() if part)
     assert done.stdout == f"10 embeddings of width 4 by {url} are in {output}\n"
     assert sorted(map(len, server.requests)) == [1, 3, 3, 3, 3]
     if name == "e.npz":
