@@ -60,7 +60,8 @@ def test_features_got_better_than_untrained_ones(run, capsys):
     assert trained.few_label_probe > untrained.few_label_probe
     assert "trained encoder" in capsys.readouterr().out
     written = json.loads(workdir.evaluation.read_text())
-    assert [row["name"] for row in written] == list(rows)
+    assert [row["name"] for row in written["rows"]] == list(rows)
+    assert (written["train_images"], written["test_images"]) == (1437, 360)
 
 
 def test_the_folder_says_what_was_run(run):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from keras_twins.errors import InputError
+from keras_twins.evaluation.feature_files import Array, NpyFile, gatherer
 
 _BATCH_SIZE = 256
 
@@ -22,40 +23,49 @@ def embed(encoder, dataset, *, verbose=0, output=None):
 
     Args:
         encoder: `keras.Model` or callable from a float32 batch of images to embeddings
-            `(batch_size, D)`. It gets pixels as the dataset has them: normalisation is
+            `(batch_size, D)`, or the path of an exported model's folder, whose newest
+            version is taken. It gets pixels as the dataset has them: normalisation is
             a part of the encoder, or of the dataset. A `Twins` gives the embeddings of
             its encoder.
         dataset: finite `tf.data.Dataset` of images or `(images, labels)`: batches
             `(batch_size, height, width, channels)`, or single images of one size.
         verbose: 0 or 1, whether to show a progress bar.
-        output: path of a `.npy` file to write the features to, where they may be larger
-            than memory; labels go beside it, to `<name>.labels.npy`. Defaults to None:
-            features are kept in memory.
+        output: path of a file to write the features to, where they may be larger than
+            memory. `.npy`: labels go beside it, to `<name>.labels.npy`; `.parquet`:
+            columns `embedding` and `label`. Defaults to None: features are kept in
+            memory.
 
     Returns:
-        features, `(N, D)` float32, mapped from the file if there is an `output`; and
-        labels, `(N,)` int64, or None where the dataset has none.
+        features, `(N, D)` float32, mapped from a `.npy` file, None where they went to a
+        `.parquet` file; and labels, `(N,)` int64, or None where the dataset has none.
 
     Raises:
-        InputError: for a dataset without images, or single images of differing sizes.
+        InputError: for a dataset without images, single images of differing sizes, or
+            a folder without an exported model.
         ValueError: for a dataset or encoder of another kind.
     """
     batches, labelled = _batches(dataset)
+    if isinstance(encoder, str | os.PathLike):
+        encoder = _exported(encoder)
     run = _compiled(encoder) if isinstance(encoder, keras.Layer) else encoder
-    features = _Array() if output is None else _NpyFile(output)
-    labels = _Array() if labelled else None
+    features = gatherer(output)
+    labels = Array() if labelled else None
     with features:
         for batch in _progress(batches, verbose):
             images, batch_labels = batch if labelled else (batch, None)
             images = tf.cast(images, tf.float32)
-            features.append(_checked(run(images), len(images)))
-            if labelled:
-                labels.append(batch_labels.numpy().astype(np.int64))
-        features = features.finish()
+            rows = _checked(run(images), len(images))
+            if not labelled:
+                features.append(rows)
+                continue
+            batch_labels = batch_labels.numpy().astype(np.int64)
+            features.append(rows, batch_labels)
+            labels.append(batch_labels)
+        found = features.finish()
     labels = labels.finish() if labelled else None
-    if output is not None and labelled:
+    if isinstance(features, NpyFile) and labelled:
         np.save(pathlib.Path(output).with_suffix(".labels.npy"), labels)
-    return features, labels
+    return found, labels
 
 
 def _batches(dataset):
@@ -133,6 +143,27 @@ def _compiled(encoder):
     return run
 
 
+def _exported(folder):
+    """The function of an exported model that takes pixels."""
+    from keras_twins.export.versions import newest_version
+
+    model = tf.saved_model.load(str(newest_version(folder)))
+    signature = model.signatures.get("embed_images")
+    if signature is None:
+        raise InputError(
+            f"{folder} is no exported embedding model: it has no signature "
+            "'embed_images'"
+        )
+
+    # The model owns the variables: it has to live as long as its signature.
+    def run(images, owner=model):
+        del owner
+        pixels = tf.cast(tf.round(tf.clip_by_value(images, 0.0, 255.0)), tf.uint8)
+        return signature(images=pixels)["embedding"]
+
+    return run
+
+
 def _checked(embeddings, count):
     """Embeddings as a float32 array, or what is wrong with them."""
     if hasattr(embeddings, "dtype") and hasattr(embeddings, "numpy"):
@@ -144,82 +175,3 @@ def _checked(embeddings, count):
             f"shape ({count}, D). Received: shape={embeddings.shape}"
         )
     return embeddings
-
-
-class _Array:
-    """Rows in memory, in one array that grows where it lies."""
-
-    def __init__(self):
-        self._array = None
-        self._count = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def append(self, rows):
-        if self._array is None:
-            self._array = np.empty((0, *rows.shape[1:]), rows.dtype)
-        stop = self._count + len(rows)
-        if stop > len(self._array):
-            self._resize(max(stop, len(self._array) * 3 // 2))
-        self._array[self._count : stop] = rows
-        self._count = stop
-
-    def finish(self):
-        if self._count == 0:
-            raise InputError(_EMPTY)
-        self._resize(self._count)
-        return self._array
-
-    def _resize(self, count):
-        # Nothing else refers to the array before `finish` has returned it.
-        self._array.resize((count, *self._array.shape[1:]), refcheck=False)
-
-
-class _NpyFile:
-    """Rows in a `.npy` file, which has its name only when it is complete."""
-
-    def __init__(self, path):
-        self._path = pathlib.Path(path)
-        self._partial = self._path.with_name(self._path.name + ".partial")
-        self._count = 0
-        self._width = None
-
-    def __enter__(self):
-        self._file = open(self._partial, "wb")
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-        self._partial.unlink(missing_ok=True)
-
-    def append(self, rows):
-        if self._width is None:
-            self._width = rows.shape[1]
-            self._write_header()
-        rows.tofile(self._file)
-        self._count += len(rows)
-
-    def finish(self):
-        if self._count == 0:
-            raise InputError(_EMPTY)
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-        os.replace(self._partial, self._path)
-        return np.load(self._path, mmap_mode="r")
-
-    def _write_header(self):
-        # NumPy pads the header so that a longer first axis does not make it longer.
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)),
-            "fortran_order": False,
-            "shape": (self._count, self._width),
-        }
-        np.lib.format.write_array_header_1_0(self._file, header)
-
-
-_EMPTY = "There is nothing to embed. Expected at least one image. Received: none"

@@ -8,7 +8,7 @@ from keras_twins.errors import InputError
 
 _BATCH_SIZE = 64
 _EPOCHS = 20
-# A handful of labels makes so few batches an epoch that more epochs are due.
+# A handful of labels is gone through more often.
 _FEWEST_STEPS = 200
 _RATE = 1e-3
 _SHIFT = 0.125  # of height and width
@@ -56,8 +56,7 @@ def finetune(encoder, train, test, *, share=0.1, seed=0, verbose=0) -> float:
             f"Received: {', '.join(map(str, unseen[:5]))}"
         )
     chosen = stratified_share(train_y, share, seed)
-    epochs = max(_EPOCHS, -(-_FEWEST_STEPS * _BATCH_SIZE // len(chosen)))
-    steps = epochs * -(-len(chosen) // _BATCH_SIZE)
+    steps = max(_FEWEST_STEPS, _EPOCHS * len(chosen) // _BATCH_SIZE)
     model = _classifier(encoder, len(classes), seed)
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_RATE, steps)),
@@ -67,7 +66,7 @@ def finetune(encoder, train, test, *, share=0.1, seed=0, verbose=0) -> float:
         jit_compile=False,
     )
     batches = _chosen_batches(train, chosen, len(train_y), classes, seed)
-    model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose)
+    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=verbose)
     test = test.map(lambda image, label: (image, _index(classes, label)))
     return float(model.evaluate(test, verbose=0, return_dict=True)["accuracy"])
 
@@ -126,7 +125,7 @@ def _classifier(encoder, n_classes, seed):
 
 
 def _chosen_batches(dataset, chosen, count, classes, seed):
-    """Shuffled batches of the chosen images, with labels in 0..C − 1."""
+    """Endless shuffled batches of the chosen images, with labels in 0..C − 1."""
     mask = np.zeros(count, bool)
     mask[chosen] = True
     mask = tf.constant(mask)
@@ -139,8 +138,7 @@ def _chosen_batches(dataset, chosen, count, classes, seed):
     size = np.prod(images.element_spec[0].shape)
     if len(chosen) * size <= _CACHED_BYTES:
         images = images.cache()
-    images = images.apply(tf.data.experimental.assert_cardinality(len(chosen)))
-    images = images.shuffle(min(len(chosen), _SHUFFLE_BUFFER), seed=seed)
+    images = images.shuffle(min(len(chosen), _SHUFFLE_BUFFER), seed=seed).repeat()
     return images.batch(_BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import keras_twins as kt
 from keras_twins.errors import InputError
-from keras_twins.evaluation import embed
+from keras_twins.evaluation import embed, feature_files
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 6, 5, 3), np.uint8)
 LABELS = np.arange(23) % 4
@@ -108,8 +108,63 @@ def test_output_writes_the_same_features_to_a_file(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
-    path = tmp_path / "features.npy"
+@pytest.mark.parametrize("labelled", [True, False])
+def test_output_to_parquet_holds_the_same_features(tmp_path, labelled, monkeypatch):
+    import pyarrow.parquet
+
+    # So that some groups are full, and the last one is not.
+    monkeypatch.setattr(feature_files, "_ROWS_IN_A_GROUP", 8)
+    model = encoder()
+    data = (IMAGES, LABELS) if labelled else IMAGES
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(4)
+    features, labels = embed(model, dataset, output=tmp_path / "features.parquet")
+    assert features is None
+    table = pyarrow.parquet.read_table(tmp_path / "features.parquet")
+    in_memory, _ = embed(model, dataset)
+    np.testing.assert_array_equal(np.stack(table["embedding"].to_numpy()), in_memory)
+    if labelled:
+        np.testing.assert_array_equal(table["label"].to_numpy(), LABELS)
+        np.testing.assert_array_equal(labels, LABELS)
+    else:
+        assert table.column_names == ["embedding"] and labels is None
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_exported_model_is_an_encoder(tmp_path):
+    class Exported(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 6, 5, 3], tf.uint8)])
+        def embed_images(self, images):
+            pixels = tf.cast(images, tf.float32)
+            return {"embedding": tf.reduce_mean(pixels, axis=(1, 2))}
+
+    model = Exported()
+    for version in ("9", "10"):
+        signatures = {"embed_images": model.embed_images} if version == "10" else {}
+        tf.saved_model.save(model, str(tmp_path / version), signatures=signatures)
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
+    features, labels = embed(tmp_path, dataset)
+    np.testing.assert_allclose(features, IMAGES.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_a_folder_without_an_exported_model(tmp_path):
+    dataset = tf.data.Dataset.from_tensor_slices(IMAGES)
+    with pytest.raises(InputError, match="no_such.*does not exist"):
+        embed(tmp_path / "no_such", dataset)
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
+    with pytest.raises(InputError, match="no exported embedding model"):
+        embed(tmp_path, dataset)
+
+
+def test_refuses_an_output_of_another_kind(tmp_path):
+    dataset = tf.data.Dataset.from_tensor_slices(IMAGES)
+    with pytest.raises(ValueError, match=r"features\.csv"):
+        embed(encoder(), dataset, output=tmp_path / "features.csv")
+
+
+@pytest.mark.parametrize("name", ["features.npy", "features.parquet"])
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, name):
+    path = tmp_path / name
     path.write_text("old")
 
     def fails_at_the_end(images):

@@ -3,7 +3,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from keras_twins.errors import InputError
-from keras_twins.evaluation import probe
+from keras_twins.evaluation import probe, sgd
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +151,22 @@ def test_few_labels_are_as_many_of_each_class():
 def test_few_labels_refuses_more_than_there_are():
     with pytest.raises(InputError, match="Class 1 .*1..2.*per_class=3"):
         probe.few_labels(np.array([0, 0, 0, 1, 1]), 3)
+
+
+def test_the_protocol_of_the_papers_is_nearly_as_good(digits):
+    accuracy = probe.linear_probe(*digits, protocol="sgd")
+    assert accuracy == pytest.approx(probe.linear_probe(*digits), abs=0.03)
+    assert accuracy == probe.linear_probe(*digits, protocol="sgd")
+    with pytest.raises(ValueError, match="protocol='adam'"):
+        probe.linear_probe(*digits, protocol="adam")
+
+
+def test_the_gradient_of_the_papers_protocol_is_that_of_the_cross_entropy(digits):
+    features, labels = digits[0][:50] / 16, digits[1][:50]
+    objective = probe._Objective(features, labels, 10, map)
+    weights = np.random.default_rng(0).normal(size=(65, 10)).astype(np.float32)
+    shares = np.full(50, 1 / 50, np.float32)
+    _, expected = objective._cross_entropy(weights, shares)
+    ones = np.ones((50, 1), np.float32)
+    found = sgd._gradient(np.hstack([features, ones]), labels, weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
