@@ -87,33 +87,6 @@ def test_only_the_drawn_images_are_trained_on():
     assert pairs == {(whole[i].tobytes(), i % 3) for i in chosen}
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 1.0])
-def test_a_share_is_drawn_of_every_class(share):
-    labels = np.repeat([0, 1, 2], [1000, 200, 3])
-    drawn = fine_tuning.stratified_share(labels, share, seed=1)
-    counts = np.bincount(labels[drawn])
-    expected = [max(1, round(share * count)) for count in (1000, 200, 3)]
-    np.testing.assert_array_equal(counts, expected)
-    assert len(set(drawn)) == len(drawn) and np.all(np.diff(drawn) > 0)
-    again = fine_tuning.stratified_share(labels, share, seed=1)
-    np.testing.assert_array_equal(drawn, again)
-    if share < 1:
-        other = fine_tuning.stratified_share(labels, share, seed=2)
-        assert not np.array_equal(drawn, other)
-
-
-def test_only_the_drawn_images_are_trained_on():
-    train, _ = datasets(120)
-    chosen = np.array([0, 5, 33, 59])
-    classes = np.arange(3)
-    batches = fine_tuning._chosen_batches(train, chosen, 60, classes, seed=0)
-    images, labels = next(iter(batches.batch(1)))
-    whole = np.concatenate([batch for batch, _ in train])
-    shown = {image.tobytes() for image in images.numpy()[0]}
-    assert shown == {whole[i].astype(np.uint8).tobytes() for i in chosen}
-    assert sorted(labels.numpy()[0]) == sorted(chosen % 3)
-
-
 @pytest.mark.parametrize("share", [0.0, 1.5, -0.1])
 def test_refuses_other_shares(share):
     with pytest.raises(ValueError, match="share"):
