@@ -54,6 +54,7 @@ def draw(config, output):
     from PIL import Image, ImageDraw, ImageFont
 
     from keras_twins import data, experiment
+    from keras_twins.report import pictures
 
     layer = experiment.views(config, config.views.image_size)
     images = experiment.load(config, config.train_split)
@@ -67,7 +68,8 @@ def draw(config, output):
         originals = list(images.take(_BLOCKS**2))
     for place, original in enumerate(originals):
         row, column = divmod(place, _BLOCKS)
-        for index, pixels in enumerate(_pixels(layer, original, key=place)):
+        shown = pictures.image_and_views(layer, original, key=place)
+        for index, pixels in enumerate(shown):
             corner = _GAP + column * block + index * tile, _LINE + row * tile
             picture.paste(_thumbnail(pixels), corner)
     for column in range(_BLOCKS):
@@ -76,16 +78,6 @@ def draw(config, output):
     for index, line in enumerate(caption):
         pen.text((_GAP, below + index * _LINE), line, "black", font)
     picture.save(output)
-
-
-def _pixels(layer, image, key):
-    """An image and its two views, uint8 `(height, width, 3)` each."""
-    import numpy as np
-
-    mean, std = np.array(layer.spec["mean"]), np.array(layer.spec["std"])
-    views = layer(image[None], keys=[key])
-    plain = [255.0 * (np.asarray(view[0]) * std + mean) for view in views]
-    return [np.round(np.clip(p, 0, 255)).astype("uint8") for p in (image, *plain)]
 
 
 def _thumbnail(pixels):
@@ -114,7 +106,7 @@ def describe(views):
 
 def _short(value):
     if isinstance(value, (tuple, list)):
-        return "–".join(f"{number:.3g}" for number in value)
+        return "-".join(f"{number:.3g}" for number in value)
     return value if isinstance(value, str) else f"{value:.3g}"
 
 
