@@ -12,6 +12,8 @@ from keras_twins.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _SPLITS = ("train", "test", "val", "validation")
+_ANNOTATIONS = "val_annotations.txt"
+_NO_CLASS = "images"
 _SAME_SPLIT = {"val": "validation", "validation": "val"}
 
 
@@ -19,7 +21,8 @@ class FolderSource(Source):
     """The image files below a folder, in the order of their names.
 
     Where every image lies in a sub-folder, the sub-folders directly below `root` are
-    the classes.
+    the classes. In Tiny ImageNet's archive, `val_annotations.txt` names the images and
+    their classes, and a sub-folder `images` is no class.
     """
 
     is_encoded = True
@@ -30,8 +33,8 @@ class FolderSource(Source):
         files = _list_images(self.name, root)
         self.num_images = len(files)
         self.paths = [os.path.join(root, file) for file in files]
-        if all(os.sep in file for file in files):
-            classes = [file.split(os.sep, 1)[0] for file in files]
+        classes = _classes(root, files)
+        if classes:
             names = sorted({*classes, *_sibling_classes(path, root)})
             self.class_names = tuple(names)
             self.has_labels = True
@@ -125,6 +128,35 @@ def _walk(folder, prefix, above, files):
             files.append(os.path.join(prefix, entry.name))
 
 
+def _classes(root, files):
+    """The class of each file, or None where there are none."""
+    annotated = _annotated_classes(root)
+    if annotated:
+        return [_annotation(root, file, annotated) for file in files]
+    if all(os.sep in file for file in files):
+        classes = [file.split(os.sep, 1)[0] for file in files]
+        return classes if set(classes) != {_NO_CLASS} else None
+    return None
+
+
+def _annotated_classes(root):
+    """Classes by the name of a file, as `val_annotations.txt` gives them, if it does."""
+    path = os.path.join(root, _ANNOTATIONS)
+    if not os.path.isfile(path):
+        return {}
+    with open(path, encoding="utf-8") as lines:
+        return dict(line.split("\t")[:2] for line in lines if line.strip())
+
+
+def _annotation(root, file, annotated):
+    try:
+        return annotated[os.path.basename(file)]
+    except KeyError:
+        raise InputError(
+            f"{os.path.join(root, _ANNOTATIONS)} does not name the image {file}"
+        ) from None
+
+
 def _sibling_classes(path, root):
     """Classes of the other splits: a class must have one number in all of them."""
     base = os.path.expanduser(path)
@@ -132,10 +164,16 @@ def _sibling_classes(path, root):
         return
     for split in _SPLITS:
         folder = os.path.join(base, split)
-        if os.path.isdir(folder):
+        if not os.path.isdir(folder):
+            continue
+        annotated = _annotated_classes(folder)
+        yield from annotated.values()
+        if not annotated:
             with os.scandir(folder) as entries:
                 yield from (
                     entry.name
                     for entry in entries
-                    if entry.is_dir() and not entry.name.startswith(".")
+                    if entry.is_dir()
+                    and entry.name != _NO_CLASS
+                    and not entry.name.startswith(".")
                 )

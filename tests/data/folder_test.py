@@ -114,6 +114,27 @@ def test_a_sub_folder_of_the_splits_name_is_the_split(tmp_path):
         data.load(name, "test")
 
 
+def test_tiny_imagenet_keeps_the_classes_of_its_validation_in_a_file(tmp_path):
+    name = _folder(
+        tmp_path,
+        "train/n1/images/n1_0.jpeg",
+        "train/n2/images/n2_0.jpeg",
+        "val/images/val_0.jpeg",
+        "val/images/val_1.jpeg",
+        "test/images/test_0.jpeg",
+    )
+    annotations = tmp_path / "val" / "val_annotations.txt"
+    annotations.write_text("val_1.jpeg\tn1\t0\t0\t3\t2\nval_0.jpeg\tn2\t0\t0\t3\t2\n")
+    for split, expected in (("train", [0, 1]), ("val", [1, 0])):
+        assert data.describe(name, split).class_names == ("n1", "n2")
+        labels = [int(label) for _, label in data.load(name, split, labels=True)]
+        assert labels == expected
+    assert data.describe(name, "test").class_names is None
+    annotations.write_text("val_1.jpeg\tn1\n")
+    with pytest.raises(InputError, match=r"annotations\.txt does not name .*val_0"):
+        data.load(name, "val")
+
+
 def test_without_split_folders_everything_is_train(tmp_path):
     name = _folder(tmp_path, "a/0.png", "b/1.png")
     assert _levels(data.load(name)) == [0, 1]
