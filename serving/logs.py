@@ -32,6 +32,8 @@ def start_logging(stream):
         # Not to the root as well, whose handler is absl's and writes other lines.
         logger.handlers, logger.propagate = [handler], False
     logging.getLogger("keras_twins.serving").setLevel(logging.INFO)
+    # What it calls errors, with a traceback, is what strangers send.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
     def write():
         while (line := waiting.get()) is not None:

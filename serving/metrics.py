@@ -7,6 +7,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.metrics_core import Metric
@@ -25,6 +26,8 @@ class Metrics:
     """Counts and times of one server. Its methods may be called by any thread."""
 
     def __init__(self):
+        # A series for when each series began, which nobody asks for.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._counts = _Counts(
             _PREFIX + "request_count",

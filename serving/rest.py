@@ -11,7 +11,7 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf import json_format
 
-from keras_twins.serving import json_codec, metrics
+from keras_twins.serving import json_answers, json_requests, metrics
 from keras_twins.serving.core import require_method
 from keras_twins.serving.status import ServingError, invalid
 
@@ -142,25 +142,25 @@ class RestApi:
 
     async def _predict(self, body, method, wanted):
         if len(body) > _LARGE_BODY:
-            document = await asyncio.to_thread(json_codec.parse, body)
+            document = await asyncio.to_thread(json_requests.parse, body)
         else:
-            document = json_codec.parse(body)
-        name = json_codec.signature_name(document)
+            document = json_requests.parse(body)
+        name = json_requests.signature_name(document)
         with self._core.models.find(*wanted).in_use() as servable:
             signature = servable.signature(name, "INVALID_ARGUMENT")
             arguments = document, signature.inputs
             if len(body) > _LARGE_BODY:
-                read = await asyncio.to_thread(json_codec.read_inputs, *arguments)
+                read = await asyncio.to_thread(json_requests.read_inputs, *arguments)
             else:
-                read = json_codec.read_inputs(*arguments)
+                read = json_requests.read_inputs(*arguments)
             inputs, in_rows = read
             outputs = await self._core.predict(signature, inputs)
-        return json_codec.write_outputs(outputs, in_rows)
+        return json_answers.write_outputs(outputs, in_rows)
 
     async def _refuse(self, body, method, wanted):
-        document = json_codec.parse(body)
-        name = json_codec.signature_name(document)
-        json_codec.check_examples(document)
+        document = json_requests.parse(body)
+        name = json_requests.signature_name(document)
+        json_requests.check_examples(document)
         with self._core.models.find(*wanted).in_use() as servable:
             require_method(servable, name, method)
 

@@ -195,4 +195,4 @@ def server(exported, tmp_path_factory):
     )
     yield server
     assert server.stop() == 0
-    assert "Traceback" not in server.errors()
+    assert "Traceback" not in server.errors(), server.errors()[-6000:]

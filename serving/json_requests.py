@@ -1,10 +1,9 @@
-"""Requests and answers of the REST interface, from and to JSON.
+"""Requests of the REST interface, from JSON.
 
 The rules are TensorFlow Serving's: an integer input takes no `1.0`, a boolean is no
-number, bytes come as `{"b64": …}`, and whole floats are written as `1.0`.
+number, and bytes come as `{"b64": …}`.
 """
 
-import base64
 import binascii
 import itertools
 import json
@@ -102,43 +101,6 @@ def check_examples(document):
             raise invalid(
                 f"Example must be JSON object but got JSON {_type_name(example)}"
             )
-
-
-def write_outputs(outputs, in_rows):
-    """Writes the answer to a `:predict` request.
-
-    Args:
-        outputs: dict from name to array.
-        in_rows: bool. Whether the request came in row form.
-
-    Returns:
-        bytes.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, if JSON cannot hold the outputs.
-    """
-    if not in_rows:
-        values = {name: _writable(name, array) for name, array in outputs.items()}
-        answer = next(iter(values.values())) if len(values) == 1 else values
-        return _dump({"outputs": answer})
-    batch_size = None
-    for name, array in outputs.items():
-        if not array.shape:
-            raise invalid(f"Tensor name: {name} has no shape information")
-        if batch_size not in (None, len(array)):
-            raise invalid(
-                f"Tensor name: {name} has inconsistent batch size: {len(array)} "
-                f"expecting: {batch_size}"
-            )
-        batch_size = len(array)
-    if len(outputs) == 1:
-        ((name, array),) = outputs.items()
-        return _dump({"predictions": _writable(name, array)})
-    rows = [
-        {name: _writable(name, array[n, ...]) for name, array in outputs.items()}
-        for n in range(batch_size)
-    ]
-    return _dump({"predictions": rows})
 
 
 def _parse_with_nan(body):
@@ -365,37 +327,6 @@ def _unpadded_or_padded(text):
     if "=" not in text:
         text += "=" * (-len(text) % 4)
     return binascii.a2b_base64(text, strict_mode=True) if text else b""
-
-
-def _writable(name, array):
-    """What `_dump` takes for an output."""
-    if array.dtype == object:
-        as_bytes = name.endswith("_bytes")
-        flat = [_text(value, as_bytes) for value in array.ravel()]
-        nested = np.empty(len(flat), object)
-        nested[:] = flat
-        return nested.reshape(array.shape).tolist()
-    if array.dtype.kind not in "biuf" or array.dtype == np.float16:
-        raise invalid(
-            "Failed to write JSON value for tensor type: "
-            f"{type_name(tf.as_dtype(array.dtype))}"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        # Through text, so that a float32 keeps its few digits.
-        digits = [float(text) for text in array.astype(str).ravel()]
-        nested = np.array(digits).reshape(array.shape).tolist()
-        return orjson.Fragment(json.dumps(nested))
-    return np.ascontiguousarray(array) if array.shape else array[()]
-
-
-def _text(value, as_bytes):
-    if as_bytes:
-        return {"b64": base64.b64encode(value).decode()}
-    return value.decode("utf-8", "replace")
-
-
-def _dump(answer):
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _type_name(value):
