@@ -112,7 +112,7 @@ class Snapshots(keras.callbacks.Callback):
         self.tensorboard = tensorboard
 
     def on_train_begin(self, logs=None):
-        if int(self.model.optimizer.iterations) == 0:
+        if not keras.ops.convert_to_numpy(self.model.optimizer.iterations):
             self._take(0)
 
     def on_epoch_end(self, epoch, logs=None):
