@@ -1,6 +1,8 @@
 """What a run writes down while it goes on."""
 
 import json
+import subprocess
+import sys
 import types
 
 import keras
@@ -149,3 +151,38 @@ def test_tensorboard_shows_deviations_matrix_and_projector(tmp_path):
 def test_logs_are_json(tmp_path):
     (logs,) = evaluated(OnlineEvaluation(encoder(), dataset(TRAIN), dataset(TEST), k=5))
     json.dumps(logs)
+
+
+ON_REPLICAS = """
+import pathlib, sys
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
+import keras
+import keras_twins as kt
+from keras_twins.callbacks import Snapshots
+from keras_twins.report import snapshots
+
+views = np.random.default_rng(0).normal(size=(2, 16, 4, 4, 3)).astype(np.float32)
+pairs = tf.data.Dataset.from_tensor_slices(tuple(views)).batch(8)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    inputs = keras.Input((4, 4, 3))
+    outputs = keras.layers.Dense(4)(keras.layers.Flatten()(inputs))
+    encoder = keras.Model(inputs, outputs)
+    model = kt.models.Twins(encoder, kt.models.projector(4, (6,)))
+    model.compile("sgd", loss=kt.losses.BarlowTwinsLoss())
+folder = pathlib.Path(sys.argv[1])
+model.fit(pairs, epochs=5, verbose=0, callbacks=[Snapshots(folder, pairs)])
+found = snapshots.read(folder)
+assert [s.epochs for s in found] == [0, 2, 5], found
+assert [s.count for s in found] == [16, 16, 16]
+assert found[0].on_diagonal != found[2].on_diagonal
+"""
+
+
+def test_snapshots_on_replicas_at_start_middle_and_end(tmp_path):
+    subprocess.run([sys.executable, "-c", ON_REPLICAS, str(tmp_path)], check=True)
