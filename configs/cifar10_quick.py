@@ -22,7 +22,7 @@ pixels. Standardising the features before kNN gave 54.98 %.
 from keras_twins.configs import common
 
 
-def get_config():
+def get_config(options=""):
     config = common.base(views="cifar10")
     config.dataset = "cifar10"
     config.batch_size = 128
@@ -36,15 +36,17 @@ def get_config():
         "stem": "small",
         "widths": (32, 48, 96, 192),
         "depths": (0, 1, 1, 1),
+        "output_norm": True,
     }
-    config.projector = (512, 1024)
+    config.projector = (512, 2048)
+    config.loss.redundancy_weight = 0.004
 
-    config.epochs = 20
+    config.epochs = 28
     config.optimizer.name = "adamw"
     config.optimizer.learning_rate = 2e-3
     config.optimizer.weight_decay = 1e-4
     config.optimizer.warmup_epochs = 0.6
 
-    config.evaluation.every_epochs = 5
-    config.evaluation.temperature = 0.1
-    return config
+    config.evaluation.every_epochs = 7
+    config.evaluation.temperature = 0.07
+    return common.with_options(config, options)

@@ -1,4 +1,11 @@
-"""The keys that every configuration has, with defaults that train something."""
+"""The keys that every configuration has, with defaults that train something.
+
+What follows a colon, as in `--config=configs/stl10.py:hsic,test`, are options:
+
+    hsic        the note's HSIC loss, at the weight that the file has
+    official    loss, projector, optimizer and batch of the official Barlow Twins code
+    test        a few seconds: the digits, a small encoder, two epochs
+"""
 
 from ml_collections import ConfigDict, config_dict
 
@@ -67,3 +74,85 @@ def base(views):
         }
     )
     return config
+
+
+def with_options(config, text):
+    """The configuration, changed by options separated by commas.
+
+    Raises:
+        ValueError: for an option that does not exist.
+    """
+    options = [option for option in text.split(",") if option]
+    for option in options:
+        if option not in _OPTIONS:
+            known = ", ".join(sorted(_OPTIONS))
+            raise ValueError(f"there is no option {option!r}; there are {known}")
+    for name, change in _OPTIONS.items():
+        if name in options:
+            change(config)
+    return config
+
+
+def note(config):
+    """Settings of the note (arXiv 2104.13712) and its code, for images of any size."""
+    config.batch_size = 128
+    config.projector = (512, 128)
+    config.loss.redundancy_weight = 0.0078125
+    # The code divides by N - 1 where it standardises, and by N in C.
+    config.loss.ddof = 1
+    config.loss.eps = 0.0
+    config.epochs = 1000
+    config.optimizer.name = "adam"
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.weight_decay = 1e-6
+    config.optimizer.warmup_epochs = 0.0
+    config.optimizer.final_rate = 1.0  # a constant rate
+    config.evaluation.every_epochs = 5
+
+
+def official(config):
+    """Settings of facebookresearch/barlowtwins, for true gradients.
+
+    On W devices its gradients are 1/W of the true ones, which ours are. LARS divides
+    that out for the weights, but not for their decay (W times as strong there) nor for
+    biases and norms (whose rate of 0.0048 was W times smaller in effect). With the
+    W = 32 of its 1000 epochs, the same steps are:
+    """
+    devices = 32
+    config.batch_size = 2048
+    config.projector = (8192, 8192, 8192)
+    config.loss.redundancy_weight = 0.0051
+    config.loss.ddof = 0
+    config.loss.eps = 1e-5
+    config.epochs = 1000
+    config.optimizer = ConfigDict(
+        {
+            "name": "lars",
+            "learning_rate": 0.2 * 2048 / 256,
+            "weight_decay": 1e-6 * devices,
+            "exempt_rate": 0.0048 / 0.2 / devices,
+            "warmup_epochs": 10.0,
+            "final_rate": 0.001,
+        }
+    )
+
+
+def _hsic(config):
+    config.loss.name = "hsic"
+
+
+def _test(config):
+    config.dataset = "digits"
+    config.train_split, config.test_split = "train", "test"
+    config.batch_size = 256
+    config.views.image_size = config.evaluation.image_size = 16
+    config.evaluation.resize = None
+    config.evaluation.every_epochs = 1
+    config.encoder = ConfigDict({"name": "residual_encoder"})
+    config.encoder.update(stem="small", widths=(8, 16), depths=(1, 1))
+    config.projector = tuple(min(width, 64) for width in config.projector)
+    config.epochs = 2
+    config.optimizer.warmup_epochs = min(config.optimizer.warmup_epochs, 1.0)
+
+
+_OPTIONS = {"hsic": _hsic, "official": official, "test": _test}

@@ -1,7 +1,7 @@
 """Barlow Twins on scikit-learn's digits: the whole way in a few minutes, no download.
 
 What it trains: a small residual network on 1 437 scans of handwritten digits (8×8,
-enlarged to 16×16), without their labels.
+enlarged to 16×16), without their labels. `make quickstart` prints what it measured.
 
     keras-twins train --config=configs/digits.py --workdir=runs/digits
 """
@@ -9,7 +9,7 @@ enlarged to 16×16), without their labels.
 from keras_twins.configs import common
 
 
-def get_config():
+def get_config(options=""):
     config = common.base(views="digits")
     config.dataset = "digits"
     config.batch_size = 128
@@ -26,4 +26,4 @@ def get_config():
     config.optimizer.weight_decay = 1e-4
     config.optimizer.warmup_epochs = 4.0
     config.evaluation.every_epochs = 10
-    return config
+    return common.with_options(config, options)

@@ -45,7 +45,8 @@ def start(replicas, specs, folder, **environment):
     specs_file.write_text(json.dumps(specs))
     return subprocess.Popen(
         [sys.executable, SCRIPT, str(replicas), specs_file, folder],
-        env=os.environ | environment,
+        # oneDNN, the default on some processors, gives an empty shard a wrong shape.
+        env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

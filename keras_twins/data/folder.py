@@ -140,7 +140,7 @@ def _classes(root, files):
 
 
 def _annotated_classes(root):
-    """Classes by the name of a file, as `val_annotations.txt` gives them, if it does."""
+    """Classes by the names of files, from `val_annotations.txt`; none without it."""
     path = os.path.join(root, _ANNOTATIONS)
     if not os.path.isfile(path):
         return {}
