@@ -130,7 +130,11 @@ def _table(evaluation):
     from keras_twins.evaluation import table
 
     header, *rows = table.cells(evaluation["rows"])
-    return {"header": header, "rows": rows}
+    caption = (
+        f"On {evaluation['dataset']}: {evaluation['train_images']:,} labelled training "
+        f"images, {evaluation['test_images']:,} test images."
+    )
+    return {"caption": caption, "header": header, "rows": rows}
 
 
 def _facts(record):

@@ -139,7 +139,11 @@ def test_the_pointer_shows_the_thumbnail_of_its_image(browser, written):
     point = browser.find_elements(By.CSS_SELECTOR, ".map .point")[40]
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
     time.sleep(0.3)
-    ActionChains(browser).move_to_element(point).perform()
+    for offset in (0, 1):
+        # Coming to rest, the page may still scroll a little, which hides the thumbnail.
+        mouse = ActionChains(browser)
+        mouse.move_to_element_with_offset(point, offset, 0).perform()
+        time.sleep(0.3)
     wait_for(browser, "!document.getElementById('pointer').hidden")
     shown = browser.execute_script(
         """const thumb = document.querySelector("#pointer .thumb");
@@ -186,6 +190,21 @@ def test_the_page_holds_what_was_run(small_run):
     for text in ("digits, split train", "4,224", "30 s", "tensorflow 2", "3 of 3"):
         assert text in html
     assert "no looks" in html and "no views" in html
+
+
+def test_the_page_holds_the_evaluation(small_run):
+    import dataclasses
+
+    row = {"name": "trained encoder", "knn": 0.9123, "linear_probe": 0.8}
+    row |= {"few_label_probe": 0.7, "few_label_interval": 0.02, "k": 200, "few": 10}
+    evaluation = {"dataset": "digits", "train_images": 1437, "test_images": 360}
+    record = dataclasses.replace(
+        records.read(small_run(1)[0]), evaluation=evaluation | {"rows": [row]}
+    )
+    html = page.render([page.Run(record, "", "")])
+    assert "On digits: 1,437 labelled training images, 360 test images." in html
+    for text in ("kNN (k 200)", "91.23 %", "70.00 ± 2.00 %"):
+        assert text in html
 
 
 def test_names_cannot_become_part_of_the_page(small_run):
