@@ -78,11 +78,13 @@ def check_c_session(version_dir, reference):
     answers = run_in_c_session(version_dir, [case[:2] for case in cases])
     for (signature, value, rows), answer in zip(cases, answers, strict=True):
         code, message, array = answer
+        shape = None if array is None else array.shape
         wanted = (_INVALID_ARGUMENT, None) if rows is None else (0, (rows, width))
-        if (code, None if array is None else array.shape) != wanted:
+        if (code, shape) != wanted:
             raise ExportError(
-                f"{signature} answered shape {value.shape} with status {code} in "
-                f"TensorFlow's C library, not as expected: {message}"
+                f"{signature} answered an input of shape {value.shape} with status "
+                f"{code} and shape {shape} in TensorFlow's C library, not with "
+                f"{wanted}: {message}"
             )
     arrays = [array for _, _, array in answers]
     from_pixels = np.concatenate(arrays[2 : 2 + count])

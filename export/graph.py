@@ -54,9 +54,11 @@ class EmbeddingGraph:
     def _embed(self, pixels):
         count = tf.shape(pixels)[0]
         # oneDNN's convolution gives an empty batch the shape of its input: it gets a
-        # batch of one, whose answer is cut off again.
+        # batch of one, whose answer is cut off again. (Not by `tf.pad`, which the graph
+        # optimiser merges into a convolution behind it, without the padding of rows.)
         missing = tf.maximum(1 - count, 0)
-        pixels = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        blank = tf.zeros([missing, self._image_size, self._image_size, 3])
+        pixels = tf.concat([pixels, blank], axis=0)
         return embed_pixels(self._encoder, pixels, self._normalise)[:count]
 
     def _embed_bytes(self, image_bytes):

@@ -187,6 +187,16 @@ def test_facts_and_warm_up_requests_travel_with_the_version(version, signatures)
     ]
 
 
+def test_an_empty_batch_before_a_bare_convolution(tmp_path):
+    # Which the graph optimiser merges with padding in front of it.
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D()]
+    encoder = keras.Sequential([keras.Input((6, 6, 3)), *layers])
+    path = export_saved_model(encoder, tmp_path, 6)
+    cases = [("embed_images", np.zeros((0, 9, 9, 3), np.uint8))]
+    ((code, message, answer),) = run_in_c_session(path, cases)
+    assert (code, answer.shape) == (0, (0, 4)), message
+
+
 def test_a_model_that_answers_otherwise_is_not_published(tmp_path, monkeypatch):
     def save_another(self, version_dir):
         other = EmbeddingGraph(_encoder(seed=1), SIZE, None, True, 10_000)
