@@ -131,7 +131,7 @@ def start_tensorflow():
 
     A command calls this before it uses TensorFlow; an import that fails is heard.
 
-    TensorFlow's wheel switches oneDNN on by itself on some Intel processors only; on
+    TensorFlow's wheel switches oneDNN on by itself on processors with AVX-512 VNNI; on
     others a convolutional training step takes more than twice as long without it.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
