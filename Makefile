@@ -37,7 +37,9 @@ lint: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.loss
 	$(BIN)/python -m benchmarks.views
+	$(BIN)/python -m benchmarks.train_step
 	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.serving
 
 clean:
 	rm -rf $(VENV) build *.egg-info
