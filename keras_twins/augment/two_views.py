@@ -26,9 +26,10 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             contrast, saturation and hue in an order drawn per image, hue in HSV, values
             cut to 0..255 after each. By default they are one matrix an image, with a
             fixed order and hue as a rotation in YIQ: in photographs, 6.5 levels of 255
-            away on average (95 % of the values less than 32), and 32-pixel views come more
-            than twice as fast (`python -m benchmarks.views` prints both). Alone, brightness,
-            contrast, saturation and greyscale are Pillow's to one level either way.
+            away on average (95 % of the values less than 32), and 32-pixel views come
+            more than twice as fast (`python -m benchmarks.views` prints both). Alone,
+            brightness, contrast, saturation and greyscale are Pillow's to one level
+            either way.
 
     Call arguments:
         images: tensor of shape `(batch_size, height, width, channels)` with one (grey),
