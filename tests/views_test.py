@@ -35,7 +35,7 @@ def test_the_picture_shows_originals_and_views(tmp_path):
 def test_the_caption_tells_the_views_apart():
     same = views.describe(digits.get_config().views)
     assert same[0].startswith("both views: ")
-    assert "crop_scale 0.4–1," in " ".join(same)
+    assert "crop_scale 0.4-1," in " ".join(same)
     config = digits.get_config()
     config.views.view_b.solarise = 0.2
     lines = " ".join(views.describe(config.views))

@@ -48,7 +48,9 @@ def test_rest_needs_no_tensorflow(serve, expected, folder, tmp_path, name):
     assert "100%" in done.stderr and "10/10" in done.stderr
     assert all(part.startswith("embed: ") for part in done.stderr.splitlines() if part)
     assert done.stdout == f"10 embeddings of width 4 by {url} are in {output}\n"
-    assert sorted(map(len, server.requests)) == [1, 3, 3, 3, 3]
+    # One of them, refused at first, twice.
+    sizes = sorted(map(len, server.requests))
+    assert sizes in ([1, 3, 3, 3, 3], [1, 1, 3, 3, 3])
     if name == "e.npz":
         with np.load(output) as arrays:
             paths, embeddings = arrays["paths"], arrays["embeddings"]
