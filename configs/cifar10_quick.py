@@ -44,6 +44,7 @@ def get_config(options=""):
     config.projector = (512, 2048)
     config.loss.redundancy_weight = 0.004
 
+    config.deterministic = True
     config.epochs = 28
     config.optimizer.name = "adamw"
     config.optimizer.learning_rate = 2e-3

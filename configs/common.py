@@ -30,6 +30,7 @@ def base(views):
     config.test_split = "test"
     config.batch_size = 256
     config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
+    config.max_bad_images = 0.01  # share of a folder's files that need not be images
 
     # Views.
     config.views = preset(views)
@@ -60,6 +61,15 @@ def base(views):
             "warmup_epochs": 10.0,
             "final_rate": 0.0,
         }
+    )
+
+    # What is done about faults; see docs/reliability.md.
+    config.deterministic = False  # bit for bit the same weights, however often stopped
+    config.checkpoint = ConfigDict(  # also at the end of each epoch; 0 for never
+        {"every_steps": 0, "every_minutes": 10.0, "keep": 3}
+    )
+    config.collapse = ConfigDict(  # effective rank, of min(embedding's width, batch)
+        {"rank_share": 0.02, "epochs": 5, "stop": False}
     )
 
     # Evaluation, where the data set has labels.

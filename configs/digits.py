@@ -20,6 +20,7 @@ def get_config(options=""):
         "depths": (1, 1, 1),
     }
     config.projector = (256, 256)
+    config.deterministic = True
     config.epochs = 40
     config.optimizer.name = "adamw"
     config.optimizer.learning_rate = 2e-3

@@ -1,12 +1,13 @@
 """Callbacks of `fit`: what a run writes down while it goes on."""
 
 import json
+import os
 import time
 
 import keras
 
-from keras_twins import checkpoints
 from keras_twins.errors import InputError
+from keras_twins.workdir import write_text
 
 
 class OnlineEvaluation(keras.callbacks.Callback):
@@ -135,12 +136,15 @@ class MetricsFile(keras.callbacks.Callback):
     """Writes one line of JSON an epoch: epoch, seconds, and all the logs.
 
     Args:
-        path: path of the file. Lines of epochs that are trained again are dropped.
+        path: path of the file.
+        lines: list of dict, those of epochs that have been trained; what else is in the
+            file is dropped.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, lines=()):
         super().__init__()
         self.path = path
+        write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def on_train_begin(self, logs=None):
         self._file = self.path.open("a")
@@ -153,29 +157,7 @@ class MetricsFile(keras.callbacks.Callback):
         line |= {name: float(value) for name, value in (logs or {}).items()}
         line["learning_rate"] = float(self.model.optimizer.learning_rate)
         print(json.dumps(line), file=self._file, flush=True)
+        os.fsync(self._file.fileno())  # A checkpoint that follows relies on it.
 
     def on_train_end(self, logs=None):
         self._file.close()
-
-    def keep(self, epochs):
-        """Drops the lines after the first `epochs` epochs, which come again."""
-        if not self.path.exists():
-            return
-        lines = self.path.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if json.loads(line)["epoch"] <= epochs]
-        self.path.write_text("".join(kept))
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Writes a checkpoint after each epoch; see `keras_twins.checkpoints`.
-
-    Args:
-        directory: path.
-    """
-
-    def __init__(self, directory):
-        super().__init__()
-        self.directory = directory
-
-    def on_epoch_end(self, epoch, logs=None):
-        checkpoints.save(self.model, self.directory, epoch + 1)

@@ -1,49 +1,186 @@
-"""Checkpoints of a run, one file each, named by the epochs that it holds."""
+"""Checkpoints of a run: files that are whole, verified, and named by their position."""
 
+import hashlib
 import os
 import re
+import zipfile
+from typing import NamedTuple
 
-_KEPT = 2
+import numpy as np
 
 
-def save(model, directory, epochs):
-    """Writes weights and optimizer state after `epochs` epochs; keeps the last two.
+class Position(NamedTuple):
+    """How far a run has come: whole epochs, and steps of the running one."""
+
+    epoch: int
+    step: int
+
+    def __str__(self):
+        if not self.step:
+            return f"epoch {self.epoch}"
+        return f"step {self.step} of epoch {self.epoch + 1}"
+
+
+START = Position(0, 0)
+
+
+def save(model, directory, position, keep):
+    """Writes the weights, the optimizer's state and the metrics of a running epoch.
+
+    The file is written beside, reaches the disk, and is renamed; its SHA-256 is beside
+    it, as `sha256sum` writes it. Of the older ones, `keep - 1` stay.
 
     Args:
-        model: compiled `keras.Model`.
+        model: compiled `keras_twins.models.Twins`.
         directory: path.
-        epochs: int, epochs that have been trained.
+        position: `Position` after the last step.
+        keep: int, 1 or more.
+
+    Raises:
+        OSError: where the disk is full, for instance; what was there is intact then.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    beside = directory / ".partial.weights.h5"
-    model.save_weights(beside)
-    os.replace(beside, directory / f"epoch-{epochs:05d}.weights.h5")
-    for _, path in _found(directory)[:-_KEPT]:
-        path.unlink()
+    path = directory / f"epoch-{position.epoch:05d}-step-{position.step:07d}.npz"
+    _write(directory / ".partial.npz", lambda file: np.savez(file, **_state(model)))
+    line = f"{_digest(directory / '.partial.npz')}  {path.name}\n"
+    _write(directory / ".partial.sha256", lambda file: file.write(line.encode()))
+    os.replace(directory / ".partial.sha256", _digest_path(path))
+    os.replace(directory / ".partial.npz", path)
+    _sync(directory)
+    found = _found(directory)
+    # What lies ahead was passed over when the run went on from here.
+    kept = [path for other, path in found if other <= position][-keep:]
+    for _, path in found:
+        if path not in kept:
+            path.unlink()
+            _digest_path(path).unlink(missing_ok=True)
 
 
 def restore(model, directory):
-    """Loads the newest checkpoint, where there is one.
+    """Loads the newest checkpoint that is whole, where there is one.
+
+    One line is printed of each that is not.
 
     Args:
-        model: compiled `keras.Model` with its optimizer built.
+        model: compiled `keras_twins.models.Twins` with its optimizer built.
         directory: path, which may not exist.
 
     Returns:
-        int, the epochs that the model has been trained for.
+        `Position` from which the model is to go on.
     """
+    for position, path in reversed(_found(directory)):
+        state = _read(path)
+        if state is None:
+            print(f"passed over {path}: it is torn or corrupt (its SHA-256 differs)")
+        elif not _fits(model, state):
+            print(f"passed over {path}: it is of a model of other shapes")
+        else:
+            _assign(model, state)
+            return position
+    return START
+
+
+def newest(directory):
+    """`(position, path)` of the newest checkpoint, or None."""
     found = _found(directory)
-    if not found:
-        return 0
-    epochs, path = found[-1]
-    model.load_weights(path)
-    return epochs
+    return found[-1] if found else None
+
+
+def _write(path, write):
+    with path.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory):
+    """Makes renames reach the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_path(path):
+    return path.with_suffix(".sha256")
+
+
+def _read(path):
+    """The arrays of a checkpoint; None where its bytes are not those written."""
+    try:
+        if _digest_path(path).read_text().split()[:1] != [_digest(path)]:
+            return None
+        with np.load(path) as file:
+            return dict(file)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def _found(directory):
-    """`(epochs, path)` of the checkpoints in a directory, oldest first."""
+    """`(position, path)` of the checkpoints in a directory, oldest first."""
     matches = (
-        (re.fullmatch(r"epoch-(\d+)\.weights\.h5", path.name), path)
+        (re.fullmatch(r"epoch-(\d+)-step-(\d+)\.npz", path.name), path)
         for path in (directory.iterdir() if directory.is_dir() else ())
     )
-    return sorted((int(match[1]), path) for match, path in matches if match)
+    return sorted(
+        (Position(int(match[1]), int(match[2])), path)
+        for match, path in matches
+        if match
+    )
+
+
+def _variables(model):
+    """Everything that a step changes, by a name that no process gives otherwise."""
+    parts = {
+        "weight": model.weights,
+        "optimizer": model.optimizer.variables,
+        "metric": [v for metric in model.metrics for v in metric.variables],
+    }
+    return {
+        f"{part}-{index:05d}": variable
+        for part, variables in parts.items()
+        for index, variable in enumerate(variables)
+    }
+
+
+def _state(model):
+    return {name: local_value(v) for name, v in _variables(model).items()}
+
+
+def _fits(model, state):
+    shapes = {name: tuple(v.shape) for name, v in _variables(model).items()}
+    return shapes == {name: value.shape for name, value in state.items()}
+
+
+def _assign(model, state):
+    variables = _variables(model)
+    strategy = model.distribute_strategy
+
+    def assign():
+        for name, variable in variables.items():
+            if name.startswith("metric"):
+                variable.assign(state[name])
+
+    with strategy.scope():
+        for name, variable in variables.items():
+            if not name.startswith("metric"):
+                variable.assign(state[name])
+        # Each replica holds the metrics of the global batch: assigned from outside,
+        # a sum would be shared among them.
+        strategy.run(assign)
+
+
+def local_value(variable):
+    """A variable's value in this process's first replica, as a NumPy array.
+
+    Read in the ordinary way, what replicas hold each for themselves would be summed by
+    all workers, of which only one may be reading.
+    """
+    value = variable.value
+    return getattr(value, "values", (value,))[0].numpy()

@@ -11,6 +11,7 @@ from absl import app, flags, logging
 
 import keras_twins
 from keras_twins.errors import InputError
+from keras_twins.stops import EXIT_STATUS, Stopped
 
 COMMANDS = {
     "train": "train an encoder on unlabelled images",
@@ -60,6 +61,9 @@ def run(main, argv=None):
             return main(argv)
         except InputError as error:
             _fail(error)
+        except Stopped as stop:
+            print(f"keras-twins: {stop}", file=sys.stderr)
+            sys.exit(EXIT_STATUS)
         except KeyboardInterrupt:
             _fail("interrupted")
 

@@ -105,6 +105,17 @@ def wait_for_all(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
 
 
+def any_worker(strategy, flag):
+    """Whether a flag is set in some worker: the same answer in all of them.
+
+    Where there are several, all must ask at the same moment.
+    """
+    if not several_workers(strategy):
+        return flag
+    flags = strategy.run(lambda: tf.constant(float(flag)))
+    return bool(strategy.reduce(tf.distribute.ReduceOp.SUM, flags, axis=None) > 0)
+
+
 def worker_name(strategy):
     """How a worker names itself at the start of a line, or nothing for the only one."""
     if not several_workers(strategy):

@@ -1,4 +1,4 @@
-"""The one kind of error that a command shows its user without a traceback."""
+"""The errors that a command shows its user without a traceback."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message names the flag, the file or the value that is wrong and says what
     was expected. Commands print it and exit with status 1.
     """
+
+
+class UnreadableImage(InputError):
+    """A file that cannot be read as an image, which the message names."""

@@ -42,14 +42,25 @@ def load(config, split, labels=False):
         data_dir=config.data_dir,
         labels=labels,
         download=config.download,
+        without=_bad_images(config),
     )
 
 
 def describe(config, split):
     """What the configured data set holds; see `keras_twins.data.describe`."""
     return data.describe(
-        config.dataset, split, data_dir=config.data_dir, download=config.download
+        config.dataset,
+        split,
+        data_dir=config.data_dir,
+        download=config.download,
+        without=_bad_images(config),
     )
+
+
+def _bad_images(config):
+    """The files that the run of `Workdir.without_bad_images` leaves out."""
+    path = config.get("bad_images")
+    return data.read_bad_images(path) if path else ()
 
 
 def stages(config):
@@ -86,8 +97,8 @@ def views(config, image_size):
     return TwoViews(spec, seed=config.seed)
 
 
-def training_pairs(config, images, steps_per_epoch, first_epoch):
-    """Pairs of views of the epochs from `first_epoch` on, in batches.
+def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
+    """Pairs of views from `first_step` of epoch `first_epoch` on, in batches.
 
     Images alone where the model makes the views.
     """
@@ -96,7 +107,8 @@ def training_pairs(config, images, steps_per_epoch, first_epoch):
         if stage.end_epoch <= first_epoch:
             continue
         begin = max(first_epoch, stage.first_epoch)
-        settings = {"seed": config.seed, "start": (begin, 0)}
+        skipped = first_step if begin == first_epoch else 0
+        settings = {"seed": config.seed, "start": (begin, skipped)}
         if config.views_on_device:
             part = _image_batches(config, images, settings)
         else:
@@ -108,7 +120,7 @@ def training_pairs(config, images, steps_per_epoch, first_epoch):
                 service=config.data_service,
                 **settings,
             )
-        part = part.take(steps_per_epoch * (stage.end_epoch - begin))
+        part = part.take(steps_per_epoch * (stage.end_epoch - begin) - skipped)
         pairs = part if pairs is None else pairs.concatenate(part)
     options = tf.data.Options()
     # Several workers cut the same global batches into their shares.

@@ -1,10 +1,14 @@
 """The folder of a run: what is where, and that one run owns it."""
 
+import fcntl
 import json
 import os
 import pathlib
 
 from keras_twins.errors import InputError
+
+# What changes nothing in the weights may differ when a run goes on.
+_ADJUSTABLE = ("checkpoint.", "collapse.", "max_bad_images")
 
 
 class Workdir:
@@ -16,9 +20,12 @@ class Workdir:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self._lock = None
         self.config = self.path / "config.json"
         self.facts = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.images = self.path / "images.json"
+        self.bad_images = self.path / "bad_images.txt"
         self.snapshots = self.path / "snapshots"
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
@@ -29,28 +36,61 @@ class Workdir:
     def claim(self, config, write=True):
         """Writes `config.json`, or checks that the one that is here says the same.
 
+        Keys that change nothing in the weights may differ.
+
         Args:
             config: `ConfigDict`.
             write: bool. Whether this process is the one that writes the folder; the
-                others only check it.
+                others only check it. It holds a lock until it ends.
 
         Raises:
             InputError: if the folder belongs to a run with another configuration, or
-                holds other things.
+                holds other things, or another process writes it.
         """
         if self.config.exists():
             self._check_same(config)
+        if not write:
             return
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--workdir={self.path} is a file")
-        if not write:
-            return
-        if self.path.is_dir() and any(self.path.iterdir()):
-            raise InputError(
-                f"--workdir={self.path} is not empty and holds no run (no config.json)"
-            )
+        if self.path.is_dir() and not self.config.exists():
+            # What a process left that ended before it wrote anything is nothing.
+            if any(not entry.name.startswith(".") for entry in self.path.iterdir()):
+                raise InputError(
+                    f"--workdir={self.path} is not empty and holds no run "
+                    "(no config.json)"
+                )
         self.path.mkdir(parents=True, exist_ok=True)
+        self._lock_it()
+        if self.config.exists():
+            self._check_same(config)  # Another may have claimed it since.
+            if json.loads(self.config.read_text()) == as_data(config):
+                return
         write_json(self.config, as_data(config))
+
+    def release(self):
+        """Gives the lock of `claim` back, where this process holds it."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _lock_it(self):
+        """Takes the lock, which the kernel gives back when this process ends.
+
+        A read-only folder, or a file system without locks, is an `OSError` here.
+        """
+        if self._lock is not None:
+            return
+        lock = (self.path / ".lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise InputError(
+                f"--workdir={self.path} is being written by another process: wait for "
+                "it, or give another folder"
+            ) from None
+        self._lock = lock
 
     def read_config(self):
         """The configuration of the run, a `ConfigDict`.
@@ -62,7 +102,31 @@ class Workdir:
 
         if not self.config.exists():
             raise InputError(f"--workdir={self.path} holds no run (no config.json)")
-        return ConfigDict(json.loads(self.config.read_text()))
+        return self.without_bad_images(ConfigDict(json.loads(self.config.read_text())))
+
+    def without_bad_images(self, config):
+        """A configuration, with which data are opened without what the run left out.
+
+        Args:
+            config: `ConfigDict`.
+
+        Returns:
+            another `ConfigDict`.
+        """
+        config = config.copy_and_resolve_references()
+        if self.bad_images.exists():
+            with config.unlocked():
+                config.bad_images = str(self.bad_images)
+        return config
+
+    def read_metrics(self, epochs):
+        """The lines of `metrics.jsonl` of the first `epochs` epochs, a list of dict."""
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_text().splitlines(keepends=True)
+        # One without its end was being written when the run was stopped.
+        found = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [line for line in found if line["epoch"] <= epochs]
 
     def read_encoder(self):
         """The trained encoder of the run, which takes pixels in 0..255.
@@ -88,7 +152,7 @@ class Workdir:
         differing = [
             f"{key}: {json.dumps(old.get(key))} there, {json.dumps(new.get(key))} given"
             for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key)
+            if old.get(key) != new.get(key) and not key.startswith(_ADJUSTABLE)
         ]
         if differing:
             raise InputError(
@@ -115,6 +179,14 @@ def flatten(data, prefix=""):
 
 def write_json(path, data):
     """Writes a JSON file that appears whole."""
+    write_text(path, json.dumps(data, indent=2) + "\n")
+
+
+def write_text(path, text):
+    """Writes a text file that appears whole."""
     beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(json.dumps(data, indent=2) + "\n")
+    with beside.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(beside, path)

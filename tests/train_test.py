@@ -112,9 +112,8 @@ def test_a_stopped_run_ends_as_the_undisturbed_one(run, tmp_path):
     first, second = read_metrics(whole), read_metrics(stopped)
     assert [line["epoch"] for line in second] == list(range(1, 9))
     assert second[-1]["loss"] == pytest.approx(first[-1]["loss"], rel=1e-3)
-    assert sorted(path.name for path in stopped.checkpoints.iterdir()) == [
-        "epoch-00007.weights.h5",
-        "epoch-00008.weights.h5",
+    assert sorted(path.name for path in stopped.checkpoints.glob("*.npz")) == [
+        f"epoch-0000{epoch}-step-0000000.npz" for epoch in (6, 7, 8)
     ]
 
 

@@ -5,6 +5,7 @@ from keras_twins.data.evaluation import evaluation_pipeline
 from keras_twins.data.loading import describe, load
 from keras_twins.data.pipeline import image_batches, two_view_pipeline
 from keras_twins.data.sources import Description, from_arrays
+from keras_twins.data.survey import read_bad_images, unreadable
 
 __all__ = [
     "Description",
@@ -14,5 +15,7 @@ __all__ = [
     "from_arrays",
     "image_batches",
     "load",
+    "read_bad_images",
     "two_view_pipeline",
+    "unreadable",
 ]

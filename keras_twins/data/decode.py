@@ -6,7 +6,7 @@ import re
 
 import tensorflow as tf
 
-from keras_twins.errors import InputError
+from keras_twins.errors import UnreadableImage
 
 _UNREADABLE = "cannot be read as an image"
 _ASSERTION = re.compile(rf"assertion failed: \[(.+?) {_UNREADABLE}\]", re.DOTALL)
@@ -76,8 +76,8 @@ def explain_read_errors(images):
         images: what `kt.data.load` returned.
 
     Raises:
-        InputError: naming the file that cannot be read. Errors that do not come from
-            reading images pass unchanged.
+        UnreadableImage: naming the file that cannot be read. Errors that do not come
+            from reading images pass unchanged.
     """
     try:
         yield
@@ -88,12 +88,12 @@ def explain_read_errors(images):
 def _explained(error, images):
     found = _ASSERTION.search(str(error))
     if found:
-        return InputError(f"{found[1]} {_UNREADABLE}")
+        return UnreadableImage(f"{found[1]} {_UNREADABLE}")
     paths = getattr(getattr(images, "source", None), "paths", None)
     if paths is None or not _READING.search(str(error)):
         return None
     path = first_unreadable(paths)
-    return None if path is None else InputError(f"{path} {_UNREADABLE}")
+    return None if path is None else UnreadableImage(f"{path} {_UNREADABLE}")
 
 
 def read_rgb(path):

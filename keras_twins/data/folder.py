@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_twins.data.decode import decode_rgb, read_rgb
 from keras_twins.data.sources import Source
+from keras_twins.data.survey import file_names
 from keras_twins.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
@@ -27,10 +28,14 @@ class FolderSource(Source):
 
     is_encoded = True
 
-    def __init__(self, path, split):
+    def __init__(self, path, split, without=()):
         self.name = f"folder:{path}"
         root = _split_folder(self.name, path, split)
         files = _list_images(self.name, root)
+        if without:
+            files = [file for file in files if os.path.join(root, file) not in without]
+            if not files:
+                raise InputError(f"{self.name} has no image that can be read")
         self.num_images = len(files)
         self.paths = [os.path.join(root, file) for file in files]
         classes = _classes(root, files)
@@ -63,7 +68,7 @@ class FolderSource(Source):
         return (*shape, 3)
 
     def records(self, labels=False):
-        paths = tf.data.Dataset.from_tensor_slices(self.paths)
+        paths = tf.data.Dataset.from_tensor_slices(file_names(self.paths))
         if not labels:
             return paths
         return tf.data.Dataset.zip(
@@ -114,18 +119,36 @@ def _list_images(name, root):
 
 def _walk(folder, prefix, above, files):
     """Appends the images below `folder`; `above` keeps links from going in circles."""
+    found = []
+    # Of a folder of a million files, names are all that is kept.
     with os.scandir(folder) as entries:
-        entries = sorted(entries, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith("."):
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                found.append((entry.name, True))
+            elif entry.name.lower().endswith(SUFFIXES) and _may_be_file(entry):
+                found.append((entry.name, False))
+    for name, is_folder in sorted(found):
+        if not is_folder:
+            files.append(os.path.join(prefix, name))
             continue
-        if entry.is_dir():
-            target = os.path.realpath(entry.path)
-            if target not in above:
-                name = os.path.join(prefix, entry.name)
-                _walk(entry.path, name, {*above, target}, files)
-        elif entry.name.lower().endswith(SUFFIXES):
-            files.append(os.path.join(prefix, entry.name))
+        path = os.path.join(folder, name)
+        target = os.path.realpath(path)
+        if target not in above:
+            _walk(path, os.path.join(prefix, name), {*above, target}, files)
+
+
+def _is_folder(entry):
+    try:
+        return entry.is_dir()
+    except OSError:  # A link to itself.
+        return False
+
+
+def _may_be_file(entry):
+    """Whether it is no pipe or device. A link may be broken, which reading tells."""
+    return entry.is_symlink() or entry.is_file()
 
 
 def _classes(root, files):

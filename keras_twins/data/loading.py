@@ -12,7 +12,7 @@ _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
 
 
-def load(name, split="train", data_dir=None, labels=False, download=False):
+def load(name, split="train", data_dir=None, labels=False, download=False, without=()):
     """Opens a collection of images.
 
     Args:
@@ -29,6 +29,7 @@ def load(name, split="train", data_dir=None, labels=False, download=False):
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
         labels: whether to give (image, label) rather than image.
         download: whether a TensorFlow Datasets name may be downloaded and prepared.
+        without: names of files, as `paths` has them, to leave out of a folder.
 
     Returns:
         unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
@@ -37,10 +38,10 @@ def load(name, split="train", data_dir=None, labels=False, download=False):
     Raises:
         InputError: if there is no such collection, split or label.
     """
-    return _open(name, split, data_dir, download).dataset(labels)
+    return _open(name, split, data_dir, download, without).dataset(labels)
 
 
-def describe(name, split="train", data_dir=None, download=False):
+def describe(name, split="train", data_dir=None, download=False, without=()):
     """Says what a collection of images holds; the arguments are those of `load`.
 
     Returns:
@@ -49,7 +50,7 @@ def describe(name, split="train", data_dir=None, download=False):
     Raises:
         InputError: as `load`.
     """
-    source = _open(name, split, data_dir, download)
+    source = _open(name, split, data_dir, download, without)
     return Description(
         name=name,
         split=split,
@@ -59,11 +60,11 @@ def describe(name, split="train", data_dir=None, download=False):
     )
 
 
-def _open(name, split, data_dir, download):
+def _open(name, split, data_dir, download, without):
     if name == "digits":
         return _digits(split)
     if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split)
+        return FolderSource(name.removeprefix(_FOLDER), split, without)
     return TFDSSource(name, split, data_dir, download)
 
 

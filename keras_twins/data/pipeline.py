@@ -6,6 +6,7 @@ from keras_twins.data import memory
 from keras_twins.data.decode import is_jpeg
 from keras_twins.data.order import make_order
 from keras_twins.data.sources import ArraySource, as_source
+from keras_twins.data.survey import file_names
 
 # Records (not images) in the shuffle buffer where images can only be read in order.
 _SHUFFLE_BUFFER = 16_384
@@ -171,7 +172,7 @@ def _random_access(source, cache):
     if decoded is not None and (cache is True or decoded <= memory.budget()):
         return source.images_in_memory, False
     if source.paths is not None:
-        return tf.constant(source.paths), True
+        return file_names(source.paths), True
     encoded = source.encoded_bytes if cache else None
     if encoded is not None and (cache is True or encoded <= memory.budget()):
         return source.records_in_memory, True

@@ -1,0 +1,81 @@
+"""Which files of a folder are images that can be read."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_twins.data.decode import read_rgb
+
+_BATCH = 256
+
+
+def unreadable(paths):
+    """Decodes every file, as a training would.
+
+    Args:
+        paths: list of str.
+
+    Yields:
+        `(checked, path)` of each file that cannot be read, in their order; `checked`
+        is how many files were looked at so far. A last `(len(paths), None)`.
+    """
+    dataset = (
+        tf.data.Dataset.from_tensor_slices(file_names(paths))
+        .enumerate()
+        .map(_decoded_index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .ignore_errors()
+        .batch(_BATCH)
+        .prefetch(1)
+    )
+    checked = 0
+    for batch in dataset.as_numpy_iterator():
+        # The indices of the images that were decoded: those between them were not.
+        for index in batch:
+            for missing in range(checked, index):
+                yield missing + 1, paths[missing]
+            checked = index + 1
+            if not _has_size(paths[index]):
+                yield checked, paths[index]
+    for missing in range(checked, len(paths)):
+        yield missing + 1, paths[missing]
+    yield len(paths), None
+
+
+def file_names(paths):
+    """Names of files as TensorFlow takes them: bytes, which need not be UTF-8."""
+    return tf.constant([os.fsencode(path) for path in paths], tf.string)
+
+
+def fingerprint(paths):
+    """SHA-256 of names of files, in their order, as hexadecimal digits."""
+    return hashlib.sha256(b"\0".join(map(os.fsencode, paths))).hexdigest()
+
+
+def bad_images_text(paths):
+    """The text of a `bad_images.txt`: a JSON string a line, whatever is in a name."""
+    return "".join(json.dumps(path, ensure_ascii=False) + "\n" for path in paths)
+
+
+def read_bad_images(path):
+    """The names of files in a `bad_images.txt`, a frozenset of str."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+        return frozenset(map(json.loads, lines))
+
+
+def _decoded_index(index, path):
+    with tf.control_dependencies([read_rgb(path)]):
+        return tf.identity(index)
+
+
+def _has_size(path):
+    """Whether the size of an image can be read from its header."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.prod(image.size) > 0
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False

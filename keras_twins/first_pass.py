@@ -1,0 +1,96 @@
+"""The pass over the files of a folder before a run: what cannot be read is left out."""
+
+import json
+import time
+
+from keras_twins import data, experiment
+from keras_twins.data import survey
+from keras_twins.errors import InputError
+from keras_twins.workdir import write_json, write_text
+
+
+def check_images(config, workdir):
+    """Decodes the images of a folder once, and lists those that cannot be read.
+
+    The list is `bad_images.txt` of the workdir; `images.json` says what was looked at.
+    Where the folder still holds the files that it names, nothing is done.
+
+    Args:
+        config: `ConfigDict`.
+        workdir: `keras_twins.workdir.Workdir`, claimed by this process.
+
+    Raises:
+        InputError: for more bad images than a share of `config.max_bad_images`.
+    """
+    known = json.loads(workdir.images.read_text()) if workdir.images.exists() else {}
+    splits = _files(config)
+    found = {
+        split: {"images": len(paths), "sha256": survey.fingerprint(paths)}
+        for split, paths in splits.items()
+    }
+    if found == known:
+        return
+    if known:
+        print(
+            f"{config.dataset} has other files than when they were last looked at: "
+            "batches are other ones from here on"
+        )
+    bad = []
+    try:
+        for split, paths in splits.items():
+            bad.extend(_unreadable(config, workdir, split, paths))
+    except _TooMany as error:
+        write_text(workdir.bad_images, survey.bad_images_text(error.paths))
+        raise
+    write_text(workdir.bad_images, survey.bad_images_text(bad))
+    write_json(workdir.images, found)
+
+
+def forget(workdir):
+    """Has the next run look at all images again: one of them can no more be read."""
+    workdir.images.unlink(missing_ok=True)
+
+
+class _TooMany(InputError):
+    def __init__(self, message, paths):
+        super().__init__(message)
+        self.paths = paths
+
+
+def _files(config):
+    """Names of files by split; none where the images are no files."""
+    found = {}
+    for split in dict.fromkeys((config.train_split, config.test_split)):
+        try:
+            images = experiment.load(config, split)
+        except InputError:
+            if split == config.train_split:
+                raise
+            continue  # Not every folder has a test split.
+        if images.source.paths is not None:
+            found[split] = images.source.paths
+    return found
+
+
+def _unreadable(config, workdir, split, paths):
+    print(f"looking at {len(paths):,} images of {config.dataset}, {split}", flush=True)
+    began = time.monotonic()
+    bad = []
+    for checked, path in data.unreadable(paths):
+        if path is None:
+            break
+        bad.append(path)
+        if len(bad) > config.max_bad_images * len(paths):
+            raise _TooMany(
+                f"{config.dataset}, {split}: {len(bad)} of the first {checked} of "
+                f"{len(paths)} images cannot be read, which is more than "
+                f"--config.max_bad_images={config.max_bad_images:g} of all; they are "
+                f"listed in {workdir.bad_images}",
+                bad,
+            )
+    left_out = f"{len(bad)} left out, listed in {workdir.bad_images}"
+    print(
+        f"looked at them in {time.monotonic() - began:.0f} s: "
+        f"{left_out if bad else 'all can be read'}"
+    )
+    return bad
