@@ -98,8 +98,7 @@ def train(config, workdir, strategy, verbose=1, request=None):
 def _train(config, workdir, strategy, verbose, request):
     import keras
 
-    from keras_twins import checkpoints, distribution, experiment, run_facts
-    from keras_twins.workdir import write_json
+    from keras_twins import distribution, experiment
 
     began = time.monotonic()
     if config.deterministic:
@@ -119,30 +118,8 @@ def _train(config, workdir, strategy, verbose, request):
             steps = _steps_per_epoch(config, images, strategy)
             with strategy.scope():
                 _compile(config, model, steps)
-    facts = experiment.describe(config, config.train_split)
-    position = checkpoints.restore(model, workdir.checkpoints)
-    if position.step >= steps:  # A folder that has lost files has fewer steps.
-        position = checkpoints.Position(position.epoch + 1, 0)
-    _say(config, facts, model, strategy, steps, position, workdir)
-    if position.epoch < config.epochs:
-        pairs = experiment.training_pairs(config, images, steps, *position)
-        with _reading(images, workdir):
-            writers = []
-            if writes:
-                found = run_facts.gather(config, facts, strategy, steps, pairs)
-                write_json(workdir.facts, found)
-                writers = _writers(config, facts, model, workdir, position)
-            model.fit(
-                pairs,
-                steps_per_epoch=steps,
-                initial_epoch=position.epoch,
-                epochs=config.epochs,
-                shuffle=False,
-                verbose=verbose if writes else 0,
-                callbacks=_callbacks(
-                    config, model, strategy, workdir, position, steps, request, writers
-                ),
-            )
+    with _reading(images, workdir):
+        _fit(config, model, images, strategy, workdir, steps, verbose, request)
     if writes:
         _save(model, workdir.model)
         _save(experiment.pixel_encoder(config, model.encoder), workdir.encoder)
@@ -152,6 +129,38 @@ def _train(config, workdir, strategy, verbose, request):
         )
     distribution.wait_for_all(strategy)
     return model
+
+
+def _fit(config, model, images, strategy, workdir, steps, verbose, request):
+    """Trains from the last checkpoint on."""
+    from keras_twins import checkpoints, distribution, experiment, run_facts
+    from keras_twins.workdir import write_json
+
+    facts = experiment.describe(config, config.train_split)
+    position = checkpoints.restore(model, workdir.checkpoints)
+    if position.step >= steps:  # A folder that has lost files has fewer steps.
+        position = checkpoints.Position(position.epoch + 1, 0)
+    _say(config, facts, model, strategy, steps, position, workdir)
+    if position.epoch >= config.epochs:
+        return
+    pairs = experiment.training_pairs(config, images, steps, *position)
+    writes = distribution.is_chief(strategy)
+    writers = []
+    if writes:
+        found = run_facts.gather(config, facts, strategy, steps, pairs)
+        write_json(workdir.facts, found)
+        writers = _writers(config, facts, model, workdir, position)
+    model.fit(
+        pairs,
+        steps_per_epoch=steps,
+        initial_epoch=position.epoch,
+        epochs=config.epochs,
+        shuffle=False,
+        verbose=verbose if writes else 0,
+        callbacks=_callbacks(
+            config, model, strategy, workdir, position, steps, request, writers
+        ),
+    )
 
 
 def _make_deterministic():

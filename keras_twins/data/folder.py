@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_twins.data.decode import decode_rgb, read_rgb
 from keras_twins.data.sources import Source
 from keras_twins.data.survey import file_names
-from keras_twins.errors import InputError
+from keras_twins.errors import InputError, UnreadableImage
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _SPLITS = ("train", "test", "val", "validation")
@@ -56,7 +56,7 @@ class FolderSource(Source):
                 with Image.open(path) as image:
                     width, height = image.size
             except (OSError, Image.DecompressionBombError) as error:
-                raise InputError(f"{path} cannot be read as an image") from error
+                raise UnreadableImage(f"{path} cannot be read as an image") from error
             if shape is None:
                 shape = [height, width]
             shape = [
