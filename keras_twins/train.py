@@ -102,7 +102,7 @@ def _train(config, workdir, strategy, verbose, request):
 
     began = time.monotonic()
     if config.deterministic:
-        _make_deterministic()
+        make_deterministic()
     keras.config.set_dtype_policy(config.precision)
     images = experiment.load(config, config.train_split)
     steps = _steps_per_epoch(config, images, strategy)
@@ -163,7 +163,7 @@ def _fit(config, model, images, strategy, workdir, steps, verbose, request):
     )
 
 
-def _make_deterministic():
+def make_deterministic():
     """Has TensorFlow choose operations that give the same bits in every run."""
     import tensorflow as tf
 
