@@ -98,9 +98,10 @@ def train(config, workdir, strategy, verbose=1, request=None):
 def _train(config, workdir, strategy, verbose, request):
     import keras
 
-    from keras_twins import distribution, experiment
+    from keras_twins import config_check, distribution, experiment
 
     began = time.monotonic()
+    config_check.check(config)
     if config.deterministic:
         make_deterministic()
     keras.config.set_dtype_policy(config.precision)

@@ -6,8 +6,14 @@ import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# On a busy machine a case takes as long as it takes.
+for _name, _cases in (("short", 80), ("long", 1500)):
+    hypothesis.settings.register_profile(_name, deadline=None, max_examples=_cases)
+hypothesis.settings.load_profile("short")
 
 GOLDEN = pathlib.Path(__file__).parent / "losses" / "golden"
 

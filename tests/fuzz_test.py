@@ -1,0 +1,188 @@
+"""Whatever a user gives, one clear line comes back: configurations, specs and images.
+
+500 cases in a test run; `pytest tests/fuzz_test.py --hypothesis-profile=long` has
+10 000.
+"""
+
+import copy
+import io
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from keras_twins import cli, config_check, data, experiment
+from keras_twins.augment import preset, spec
+from keras_twins.configs import digits
+from keras_twins.data.decode import decode_rgb
+from keras_twins.errors import InputError
+from keras_twins.workdir import as_data, flatten
+
+FORMATS = {"JPEG": {}, "PNG": {}, "BMP": {}, "GIF": {}, "WEBP": {"lossless": True}}
+
+
+def encode(form, mode="RGB"):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, form, **FORMATS[form])
+    return file.getvalue()
+
+
+WHOLE = [encode(form) for form in FORMATS] + [encode("BMP", "P"), encode("PNG", "P")]
+
+# Flip a bit, cut the rest off, repeat a part, put bytes in the place of others.
+damage = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "cut", "repeat", "replace"]),
+        st.floats(0, 1, exclude_max=True),
+        st.integers(0, 255),
+    ),
+    max_size=6,
+)
+
+
+def damaged(contents, steps):
+    contents = bytearray(contents)
+    for how, where, value in steps:
+        if not contents:
+            break
+        at = int(where * len(contents))
+        if how == "flip":
+            contents[at] ^= 1 << value % 8
+        elif how == "cut":
+            del contents[at:]
+        elif how == "repeat":
+            contents[at:at] = contents[at : at + value]
+        else:
+            contents[at : at + 4] = bytes([value]) * 4
+    return bytes(contents)
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+def decode(contents):
+    return decode_rgb(contents, "the image")
+
+
+@given(st.sampled_from(WHOLE), damage)
+def test_bytes_are_an_image_or_an_error(whole, steps):
+    try:
+        image = decode(damaged(whole, steps))
+    except tf.errors.OpError:
+        return
+    assert image.dtype == tf.uint8 and image.shape[-1] == 3
+    assert np.asarray(image).sum() >= 0  # Each byte of it can be read.
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(WHOLE), damage) | st.binary(max_size=64), max_size=5
+    )
+)
+def test_every_file_is_read_or_listed(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("files")
+    for index, file in enumerate(files):
+        contents = file if isinstance(file, bytes) else damaged(*file)
+        (folder / f"{index}.png").write_bytes(contents)
+    paths = sorted(str(path) for path in folder.iterdir())
+    bad = [path for _, path in data.unreadable(paths) if path] if paths else []
+    good = [path for path in paths if path not in bad]
+    if good:
+        images = data.load(f"folder:{folder}", without=bad)
+        assert len(list(images)) == len(good)
+        assert images.source.image_shape[-1] == 3
+    for path in paths:
+        os.remove(path)
+    folder.rmdir()
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats()
+    | st.text(max_size=8)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def set_at(tree, path, value):
+    *above, last = path.split(".")
+    for key in above:
+        tree = tree[key]
+    tree[last] = value
+
+
+SPEC = preset("digits")
+SPEC = SPEC.to_dict() if hasattr(SPEC, "to_dict") else dict(SPEC)
+
+
+@given(st.sampled_from(sorted(flatten(SPEC))), values)
+def test_a_spec_is_taken_or_its_key_is_named(key, value):
+    changed = copy.deepcopy(SPEC)
+    set_at(changed, key, value)
+    try:
+        found = spec.resolve(changed)
+    except InputError as error:
+        assert key.split(".")[-1] in str(error)
+        return
+    assert spec.resolve(found) == found
+
+
+@given(values)
+def test_anything_at_all_as_a_spec(value):
+    try:
+        spec.resolve(value)
+    except InputError:
+        pass
+
+
+KEYS = sorted(
+    key
+    for key in flatten(as_data(digits.get_config()))
+    if key.startswith(("loss", "optimizer", "sizes", "epochs", "projector", "batch"))
+)
+
+
+@given(st.sampled_from(KEYS), scalars)
+def test_a_configuration_is_taken_or_refused_in_a_line(key, value):
+    config = digits.get_config()
+    try:
+        config.update_from_flattened_dict({key: value})
+    except (TypeError, ValueError):
+        return  # ml_collections refuses another type, and the command shows its line.
+    try:
+        config_check.check(config)
+        experiment.stages(config)
+        experiment.loss(config)
+        experiment.optimizer(config, 11)
+    except InputError as error:
+        assert "config" in str(error)
+
+
+@given(st.text(max_size=30))
+def test_any_override_is_taken_or_refused_in_a_line(text):
+    with pytest.MonkeyPatch.context() as patch:
+        lines = []
+
+        def fail(message):
+            lines.append(" ".join(str(message).split()))
+            raise SystemExit(1)
+
+        patch.setattr(cli, "_fail", fail)
+        try:
+            argv = ["train", "--config=configs/digits.py", "--workdir=/nowhere"]
+            cli._parse([*argv, f"--config.{text}"])
+        except SystemExit:
+            assert len(lines) == 1 and lines[0]
