@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint bench clean
+.PHONY: quickstart test test-backends lint bench drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,11 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.train_step
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.serving
+
+# Ten minutes of faults on real processes; `make drill MINUTES=1` for one round.
+MINUTES ?= 10
+drill: $(VENV)/installed
+	$(BIN)/python -m benchmarks.drill --minutes=$(MINUTES)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

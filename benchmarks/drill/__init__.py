@@ -1,0 +1,1 @@
+"""Faults on real processes, and what survived them: `python -m benchmarks.drill`."""
