@@ -1,6 +1,13 @@
 """From a trained encoder to a SavedModel that TensorFlow Serving loads."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_twins.export.reference import ExportError
+    from keras_twins.export.runtimes import export_litert, export_onnx
+    from keras_twins.export.saved_model import export_saved_model
+    from keras_twins.export.versions import newest_version, version_folders
 
 _HOMES = {
     "ExportError": "reference",
@@ -11,7 +18,14 @@ _HOMES = {
     "version_folders": "versions",
 }
 
-__all__ = [*_HOMES]
+__all__ = [
+    "ExportError",
+    "export_litert",
+    "export_onnx",
+    "export_saved_model",
+    "newest_version",
+    "version_folders",
+]
 
 
 def __getattr__(name):

@@ -26,7 +26,9 @@ def export_onnx(encoder, output_dir, image_size, **options):
     numbered folders are those that Triton Inference Server loads.
 
     Args:
-        encoder, output_dir, image_size: as `export_saved_model`.
+        encoder: as `export_saved_model`.
+        output_dir: as `export_saved_model`.
+        image_size: as `export_saved_model`.
         **options: `resize`, `normalise`, `precision`, `metadata` and `pictures`, as
             `export_saved_model`.
 
@@ -47,7 +49,9 @@ def export_litert(encoder, output_dir, image_size, **options):
     The file is compared with the encoder in LiteRT before it is published.
 
     Args:
-        encoder, output_dir, image_size: as `export_saved_model`.
+        encoder: as `export_saved_model`.
+        output_dir: as `export_saved_model`.
+        image_size: as `export_saved_model`.
         **options: `resize`, `normalise`, `precision`, `metadata` and `pictures`, as
             `export_saved_model`.
 

@@ -1,6 +1,11 @@
 """Two random views of every image, as one keras-cv layer."""
 
+from typing import TYPE_CHECKING
+
 from keras_twins.augment.presets import preset
+
+if TYPE_CHECKING:
+    from keras_twins.augment.two_views import TwoViews
 
 __all__ = ["TwoViews", "preset"]
 

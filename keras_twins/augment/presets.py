@@ -212,8 +212,8 @@ def preset(name):
             `"imagenet"`.
 
     Returns:
-        A spec: a nested dictionary of numbers, tuples and strings, as described at
-        the top of this module's file.
+        A spec: a nested dictionary of numbers, tuples and strings, with the keys that
+        `keras_twins.augment.presets` describes.
 
     Raises:
         InputError: if there is no such preset.

@@ -32,17 +32,17 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             either way.
 
     Call arguments:
-        images: tensor of shape `(batch_size, height, width, channels)` with one (grey),
-            three (RGB) or four channels (RGBA, whose alpha is dropped). Images smaller
-            than the views are enlarged.
-        keys: what, with the seed, decides the views: an int64 tensor of shape
-            `(batch_size,)` with a key per image (the same key gives the same views
-            whatever the batch, its order or the device), or a scalar, such as the
-            training step, that is spread over the rows. By default a counter of the
-            layer's, so that every call gives new views; parallel calls of a `tf.data`
-            map take its numbers in any order, so pass keys there.
-        training: bool. `False` gives the whole image, resized and normalised, as both
-            views. Defaults to `True`.
+        - `images`: tensor of shape `(batch_size, height, width, channels)` with one
+          (grey), three (RGB) or four channels (RGBA, whose alpha is dropped). Images
+          smaller than the views are enlarged.
+        - `keys`: what, with the seed, decides the views: an int64 tensor of shape
+          `(batch_size,)` with a key per image (the same key gives the same views
+          whatever the batch, its order or the device), or a scalar, such as the
+          training step, that is spread over the rows. By default a counter of the
+          layer's, so that every call gives new views; parallel calls of a `tf.data`
+          map take its numbers in any order, so pass keys there.
+        - `training`: bool. `False` gives the whole image, resized and normalised, as
+          both views. Defaults to `True`.
 
     Returns:
         `(view_a, view_b)`: float32 tensors of shape
@@ -123,8 +123,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         """Returns the views of a batch of crops: colour, blur, solarise, normalise.
 
         Args:
-            crops_a, crops_b: float32 tensors of shape
-                `(batch_size, 3, image_size, image_size)`, from `resample`.
+            crops_a: float32 tensor of shape `(batch_size, 3, image_size, image_size)`,
+                of first crops from `resample`.
+            crops_b: the same, of second crops.
             keys: int64 tensor of shape `(batch_size,)`, the keys of the crops.
 
         Returns:

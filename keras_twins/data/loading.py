@@ -17,14 +17,15 @@ def load(name, split="train", data_dir=None, labels=False, download=False, witho
 
     Args:
         name: one of
-            `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
-                `train` and 360 for `test`;
-            `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and WebP files, flat or
-                with one sub-folder a class. A sub-folder of the split's name is that
-                split; without one, `train` is the whole folder. Hidden files and other
-                files are ignored;
-            a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
-                feature `image` holds the images and `label` the labels.
+
+            - `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
+              `train` and 360 for `test`;
+            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and WebP files, flat
+              or with one sub-folder a class. A sub-folder of the split's name is that
+              split; without one, `train` is the whole folder. Hidden files and other
+              files are ignored;
+            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
+              feature `image` holds the images and `label` the labels.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
         labels: whether to give (image, label) rather than image.

@@ -16,15 +16,14 @@ class BarlowTwinsLoss(TwinLoss):
     Its size grows with D and D²/N and says little; see the terms for what can be
     read. Replicas, forms and arguments are those of `keras_twins.losses.TwinLoss`.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> loss = kt.losses.BarlowTwinsLoss(redundancy_weight=0.5, eps=0.0)
-    >>> float(loss(z, z))  # the features are uncorrelated, the views the same
-    0.0
-    >>> float(loss(z, z[:, ::-1]))  # Cᵢᵢ = 0 and Cᵢⱼ = 1
-    3.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> loss = kt.losses.BarlowTwinsLoss(redundancy_weight=0.5, eps=0.0)
+        >>> float(loss(z, z))  # the features are uncorrelated, the views the same
+        0.0
+        >>> float(loss(z, z[:, ::-1]))  # Cᵢᵢ = 0 and Cᵢⱼ = 1
+        3.0
     """
 
     def __init__(

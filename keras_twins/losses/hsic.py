@@ -17,13 +17,12 @@ class HSICLoss(TwinLoss):
     the terms for what can be read. Replicas, forms and arguments are those of
     `keras_twins.losses.TwinLoss`.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> loss = kt.losses.HSICLoss(redundancy_weight=0.5, eps=0.0)
-    >>> float(loss(z, z))  # Cᵢᵢ = 1 and Cᵢⱼ = 0: 0.5 * 2 * (0 + 1)²
-    1.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> loss = kt.losses.HSICLoss(redundancy_weight=0.5, eps=0.0)
+        >>> float(loss(z, z))  # Cᵢᵢ = 1 and Cᵢⱼ = 0: 0.5 * 2 * (0 + 1)²
+        1.0
     """
 
     off_diagonal_target = -1.0

@@ -44,8 +44,8 @@ class Twins(_Steps, keras.Model):
         **kwargs: as of `keras.Model`.
 
     Call arguments:
-        inputs: a pair of views, which gives the pair of projections, or one batch of
-            images, which gives their embeddings.
+        - `inputs`: a pair of views, which gives the pair of projections, or one batch
+          of images, which gives their embeddings.
 
     Raises:
         ValueError: for an encoder or projector that is not built, embeddings that are
