@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint bench drill clean
+.PHONY: quickstart test test-backends lint docs bench drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,10 @@ test-backends: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The site, into site/; a broken link or docstring is an error.
+docs: $(VENV)/installed
+	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.loss

@@ -1,0 +1,72 @@
+"""Shows the files of the repository that pages link to, on pages of their own.
+
+A link such as `../configs/cluster/slurm.sh` is what a code forge needs; on the site it
+leads to `files/configs/cluster/slurm.sh`. A link to a folder has no page, and is an
+error.
+"""
+
+import pathlib
+import posixpath
+import re
+
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+_FILES = "files/"
+_LINK = re.compile(r"\]\(([^)#\s:]+)")
+
+
+def on_files(files, config):
+    """Adds the pages of linked files, and of what is linked from those in turn."""
+    pages = [file.src_uri for file in files.documentation_pages()]
+    for page in pages:
+        text = files.get_file_from_path(page).content_string
+        for link in _LINK.findall(text):
+            path = _path(link, page)
+            if _is_outside(path) and not files.get_file_from_path(_page(path)):
+                content = _content(path)
+                files.append(File.generated(config, _page(path), content=content))
+                pages.append(_page(path))
+    return files
+
+
+def on_page_markdown(markdown, page, **_):
+    """Points links at the pages of what they name."""
+    here = page.file.src_uri
+
+    def pointed(match):
+        path = _path(match[1], here)
+        if not _is_outside(path) and not here.startswith(_FILES):
+            return match[0]
+        to = _page(path) if _is_outside(path) else path.removeprefix("docs/")
+        return "](" + posixpath.relpath(to, posixpath.dirname(here))
+
+    return _LINK.sub(pointed, markdown)
+
+
+def _path(link, page):
+    """The path in the repository that a link of a page names."""
+    if page.startswith(_FILES):
+        home = page.removeprefix(_FILES)
+    else:
+        home = f"docs/{page}"
+    return posixpath.normpath(posixpath.join(posixpath.dirname(home), link))
+
+
+def _is_outside(path):
+    """Whether a path is a file of the repository that is not in docs/."""
+    return not path.startswith(("docs/", "..")) and (ROOT / path).is_file()
+
+
+def _page(path):
+    """The page that shows a file."""
+    return _FILES + path if path.endswith(".md") else f"{_FILES}{path}.md"
+
+
+def _content(path):
+    text = (ROOT / path).read_text("utf-8")
+    if path.endswith(".md"):
+        return text
+    language = pathlib.Path(path).suffix.removeprefix(".")
+    return f"# {path}\n\n````{language}\n{text.rstrip()}\n````\n"
