@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tempfile
+import textwrap
 
 from absl import app, flags, logging
 
@@ -48,6 +49,9 @@ def main():
         _fail(f"{command!r} is no command of keras-twins{hint}")
     inside = ".__main__" if command in ("export", "report") else ""
     module = importlib.import_module(f"keras_twins.{command}{inside}")
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(_help(module))
+        return
     run(module.main, [f"keras-twins {command}", *arguments[1:]])
 
 
@@ -85,6 +89,26 @@ def define(make, name, *arguments, **keywords):
     """Defines a flag, unless a command imported before has one of this name."""
     if name not in flags.FLAGS:
         make(name, *arguments, **keywords)
+
+
+def _help(module):
+    """What a command says about itself: its docstring and its own flags, in order."""
+    lines = [module.__doc__.strip(), "", "Flags:"]
+    for name in flags.FLAGS:
+        if not flags.FLAGS.find_module_defining_flag(name).startswith("keras_twins"):
+            continue
+        flag = flags.FLAGS[name]
+        value = "" if flag.default in (None, []) else f"={flag.default}"
+        required = any(not check.checker(flag.default) for check in flag.validators)
+        lines += [f"  --{name}{value}{' (required)' if required else ''}"]
+        meaning = flag.help.partition(";\n")[0]  # without absl's words on repeating it
+        lines += textwrap.wrap(
+            " ".join(meaning.split()),
+            width=80,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+        )
+    return "\n".join(lines)
 
 
 def verbosity():

@@ -36,6 +36,18 @@ def test_help_lists_the_commands():
         assert f"keras-twins {command}" in done.stdout
 
 
+def test_help_of_a_command_shows_its_own_flags():
+    done = keras_twins("train", "--help")
+    assert done.returncode == 0
+    assert "docs/reliability.md" in done.stdout
+    flags = [line for line in done.stdout.splitlines() if line.startswith("  --")]
+    assert flags == [
+        "  --config (required)",
+        "  --workdir (required)",
+        "  --strategy=auto",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
