@@ -13,7 +13,7 @@ projector 512-128, 1000 epochs of batches of 128 with Adam: a run for a GPU.
 `evaluate` has labels in the data set's splits `train` (5 000) and `test` (8 000), whose
 images it makes 70 pixels wide and cuts to 64:
 
-    keras-twins evaluate --workdir=runs/stl10 --dataset=stl10
+    keras-twins evaluate --workdir=runs/stl10 --train_split=train
 
 Measured by us: nothing yet.
 Deviations: the note's code follows a stem of stride 1 with max pooling; it
