@@ -1,4 +1,4 @@
-"""Barlow Twins on CIFAR-10 in the settings of the note (arXiv 2104.13712) and its code.
+r"""Barlow Twins on CIFAR-10 in the settings of the note (arXiv 2104.13712) and its code.
 
 What it trains: ResNet-18 with the CIFAR stem, projector 512-128, 1000 epochs of batches
 of 128 with Adam: a run for a GPU.
@@ -12,7 +12,9 @@ of 128 with Adam: a run for a GPU.
 
 Published: 92.10 % (online linear probe, 1000 epochs, solo-learn's README, its own
 settings); 84.2 % (kNN with k 200, 200 epochs, lightly's benchmarks, its own settings).
+
 Measured by us: nothing yet at this length.
+
 Deviation: the note's code L2-normalises the projector's output before standardising it.
 """
 

@@ -1,4 +1,4 @@
-"""Barlow Twins on CIFAR-10 within half an hour on two processor cores.
+r"""Barlow Twins on CIFAR-10 within half an hour on two processor cores.
 
 What it trains: a compact residual network (a 3×3 stem of stride 2 and three blocks of
 48, 96 and 192 channels, 0.7 million weights) for 28 epochs of batches of 128.

@@ -1,4 +1,4 @@
-"""Barlow Twins on ImageNet in the settings of its official code (arXiv 2103.03230).
+r"""Barlow Twins on ImageNet in the settings of its official code (arXiv 2103.03230).
 
 What it trains: ResNet-50 at 224 pixels, asymmetric views, projector 8192-8192-8192,
 1000 epochs of batches of 2048 with LARS: a run for many GPUs or a TPU.
@@ -17,7 +17,9 @@ Published: 73.5 % (linear probe, 1000 epochs, the official README); 67.2 % (100 
 solo-learn's README). Rates that its authors found best for 300 epochs, as
 --config.optimizer.learning_rate, batch/256 included: batch 256, 0.4; 512, 0.6; 1024,
 1.0; 2048, 1.6; 4096, 3.2.
+
 Measured by us: nothing yet.
+
 Rates and decay are not copied as they stand: see `official` in configs/common.py.
 """
 

@@ -1,4 +1,4 @@
-"""Barlow Twins on STL-10's unlabelled images, in the settings of the note and its code.
+r"""Barlow Twins on STL-10's unlabelled images, in the settings of the note and its code.
 
 What it trains: ResNet-50 with a 3×3 stem of stride 2 on 100 000 images at 64 pixels,
 projector 512-128, 1000 epochs of batches of 128 with Adam: a run for a GPU.
@@ -16,6 +16,7 @@ images it makes 70 pixels wide and cuts to 64:
     keras-twins evaluate --workdir=runs/stl10 --train_split=train
 
 Measured by us: nothing yet.
+
 Deviations: the note's code follows a stem of stride 1 with max pooling; it
 L2-normalises the projector's output before standardising it.
 """

@@ -1,4 +1,4 @@
-"""Barlow Twins on Tiny ImageNet, in the settings of the note (arXiv 2104.13712).
+r"""Barlow Twins on Tiny ImageNet, in the settings of the note (arXiv 2104.13712).
 
 What it trains: ResNet-50 with a 3×3 stem of stride 2 on 100 000 images of 64 pixels,
 projector 512-128, 1000 epochs of batches of 128 with Adam: a run for a GPU.
@@ -16,6 +16,7 @@ The archive keeps the classes of its validation images, which `evaluate` takes f
 test, in `val/val_annotations.txt`; its test images have none.
 
 Measured by us: nothing yet.
+
 Deviations: the note's code follows a stem of stride 1 with max pooling; it
 L2-normalises the projector's output before standardising it.
 """
