@@ -1,6 +1,15 @@
 """From a trained encoder to a SavedModel that TensorFlow Serving loads."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_twins.export.reference import ExportError as ExportError
+    from keras_twins.export.runtimes import export_litert as export_litert
+    from keras_twins.export.runtimes import export_onnx as export_onnx
+    from keras_twins.export.saved_model import export_saved_model as export_saved_model
+    from keras_twins.export.versions import newest_version as newest_version
+    from keras_twins.export.versions import version_folders as version_folders
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,12 +37,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # Looking for a version on disk does not wait for TensorFlow's import.
     if name in _HOMES:
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])

@@ -1,8 +1,11 @@
 """The number format that an exported encoder computes in."""
 
+from typing import Literal, TypeAlias, get_args
+
 import keras
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+Precision: TypeAlias = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+PRECISIONS = get_args(Precision)
 
 
 def with_precision(encoder, precision):

@@ -6,20 +6,42 @@ float32 `(N, width)`.
 """
 
 import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
+import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_twins.errors import InputError
 from keras_twins.export.facts import write_facts
 from keras_twins.export.graph import check_encoder, embed_pixels
-from keras_twins.export.precision import in_16_bits, with_precision
+from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
 from keras_twins.export.versions import new_version
+from keras_twins.types import StrPath
 
 _OPSET = 18
 
 
-def export_onnx(encoder, output_dir, image_size, **options):
+class Options(TypedDict, total=False):
+    """What both exports take beside the encoder; see `export_saved_model`."""
+
+    resize: int | None
+    normalise: bool
+    precision: Precision | None
+    metadata: Mapping[str, Any] | None
+    pictures: Sequence[npt.NDArray[np.uint8]] | None
+
+
+def export_onnx(
+    encoder: keras.Model,
+    output_dir: StrPath,
+    image_size: int,
+    **options: Unpack[Options],
+) -> Path:
     """Publishes an encoder as `output_dir/<version>/model.onnx`.
 
     The file is compared with the encoder in ONNX Runtime before it is published. The
@@ -43,7 +65,12 @@ def export_onnx(encoder, output_dir, image_size, **options):
     return _export("onnx", _onnx, encoder, output_dir, image_size, **options)
 
 
-def export_litert(encoder, output_dir, image_size, **options):
+def export_litert(
+    encoder: keras.Model,
+    output_dir: StrPath,
+    image_size: int,
+    **options: Unpack[Options],
+) -> Path:
     """Publishes an encoder as `output_dir/<version>/model.tflite`.
 
     The file is compared with the encoder in LiteRT before it is published.

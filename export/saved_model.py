@@ -1,7 +1,12 @@
 """Writes a trained encoder as a SavedModel that a server can load."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
@@ -9,27 +14,28 @@ from tensorflow.python.saved_model import fingerprinting_utils
 from keras_twins.export.check import check_c_session, check_parity
 from keras_twins.export.facts import write_facts
 from keras_twins.export.graph import EmbeddingGraph, check_encoder
-from keras_twins.export.precision import in_16_bits, with_precision
+from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
 from keras_twins.export.versions import new_version
 from keras_twins.export.warmup import write_warmup_requests
+from keras_twins.types import StrPath
 
 _INPUT_SHAPES = {"serving_default": (None,), "embed_images": (None, None, None, 3)}
 
 
 def export_saved_model(
-    encoder,
-    output_dir,
-    image_size,
+    encoder: keras.Model,
+    output_dir: StrPath,
+    image_size: int,
     *,
-    resize=None,
-    normalise=True,
-    precision=None,
-    max_pixels=64_000_000,
-    metadata=None,
-    pictures=None,
-    warmup_batch_sizes=(1, 2, 4, 8, 16, 32),
-):
+    resize: int | None = None,
+    normalise: bool = True,
+    precision: Precision | None = None,
+    max_pixels: int = 64_000_000,
+    metadata: Mapping[str, Any] | None = None,
+    pictures: Sequence[npt.NDArray[np.uint8]] | None = None,
+    warmup_batch_sizes: Iterable[int] = (1, 2, 4, 8, 16, 32),
+) -> Path:
     """Publishes an encoder as the next version of a model for TensorFlow Serving.
 
     The version has two signatures, both with one output, `embedding`: float32

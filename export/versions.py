@@ -8,12 +8,13 @@ import uuid
 from pathlib import Path
 
 from keras_twins.errors import InputError
+from keras_twins.types import StrPath
 
 # No server takes this for a number.
 _UNFINISHED = ".tmp-"
 
 
-def version_folders(model_dir):
+def version_folders(model_dir: StrPath) -> dict[int, Path]:
     """Lists the versions in a model's folder.
 
     Args:
@@ -30,7 +31,7 @@ def version_folders(model_dir):
     return {int(c.name): c for c in sorted(folders, key=lambda c: int(c.name))}
 
 
-def newest_version(model_dir):
+def newest_version(model_dir: StrPath) -> Path:
     """Finds the version that a server would load.
 
     Args:

@@ -5,6 +5,20 @@ the library is imported when it is first used.
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_twins import augment as augment
+    from keras_twins import callbacks as callbacks
+    from keras_twins import configs as configs
+    from keras_twins import data as data
+    from keras_twins import distribution as distribution
+    from keras_twins import evaluation as evaluation
+    from keras_twins import export as export
+    from keras_twins import losses as losses
+    from keras_twins import models as models
+    from keras_twins import optimizers as optimizers
+    from keras_twins import serving as serving
 
 __version__ = "0.1.0"
 
@@ -25,11 +39,11 @@ _PARTS = (
 __all__ = ["__version__", *_PARTS]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_PARTS])

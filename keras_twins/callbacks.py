@@ -2,12 +2,22 @@
 
 import json
 import os
+import pathlib
 import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 
 from keras_twins.errors import InputError
 from keras_twins.workdir import write_text
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from keras_twins.report.tensorboard import Writer
+
+Logs: TypeAlias = dict[str, Any]
 
 
 class OnlineEvaluation(keras.callbacks.Callback):
@@ -35,14 +45,14 @@ class OnlineEvaluation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        encoder,
-        train,
-        test,
-        every_epochs=1,
-        k=200,
-        temperature=0.5,
-        tensorboard=None,
-    ):
+        encoder: keras.Model,
+        train: "tf.data.Dataset | None",
+        test: "tf.data.Dataset",
+        every_epochs: int = 1,
+        k: int = 200,
+        temperature: float = 0.5,
+        tensorboard: "Writer | None" = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.train = train
@@ -52,7 +62,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
         self.temperature = temperature
         self.tensorboard = tensorboard
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         last = epoch + 1 == self.params["epochs"]
         if (epoch + 1) % self.every_epochs and not last:
             return
@@ -106,17 +116,22 @@ class Snapshots(keras.callbacks.Callback):
             or None.
     """
 
-    def __init__(self, directory, pairs, tensorboard=None):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        pairs: "tf.data.Dataset",
+        tensorboard: "Writer | None" = None,
+    ) -> None:
         super().__init__()
         self.directory = directory
         self.pairs = pairs
         self.tensorboard = tensorboard
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if not keras.ops.convert_to_numpy(self.model.optimizer.iterations):
             self._take(0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         epochs = self.params["epochs"]
         if epoch + 1 in (epochs // 2, epochs):
             self._take(epoch + 1)
@@ -141,23 +156,25 @@ class MetricsFile(keras.callbacks.Callback):
             file is dropped.
     """
 
-    def __init__(self, path, lines=()):
+    def __init__(
+        self, path: pathlib.Path, lines: Iterable[Mapping[str, Any]] = ()
+    ) -> None:
         super().__init__()
         self.path = path
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self._file = self.path.open("a")
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._began = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         line = {"epoch": epoch + 1, "seconds": time.monotonic() - self._began}
         line |= {name: float(value) for name, value in (logs or {}).items()}
         line["learning_rate"] = float(self.model.optimizer.learning_rate)
         print(json.dumps(line), file=self._file, flush=True)
         os.fsync(self._file.fileno())  # A checkpoint that follows relies on it.
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self._file.close()

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,7 +16,7 @@ from keras_twins.losses.replicas import OneReplica
 _REPAIRED = (3, 16)
 
 
-def strategy(name):
+def strategy(name: str) -> tf.distribute.Strategy:
     """The `tf.distribute.Strategy` that a `--strategy` flag names.
 
     Args:
@@ -25,6 +27,12 @@ def strategy(name):
 
     Raises:
         InputError: for a strategy that this machine cannot run.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> kt.distribution.strategy("one").num_replicas_in_sync
+    1
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto":
@@ -83,7 +91,7 @@ def _check_tf_config():
         )
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the files of a run: the first of its workers."""
     if not several_workers(strategy):
         return True
@@ -95,7 +103,7 @@ def is_chief(strategy):
     )
 
 
-def wait_for_all(strategy):
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
     """Returns once every worker has come this far; a worker that ends takes the others.
 
     The first worker evaluates and writes while the others have nothing left to do.
@@ -105,7 +113,7 @@ def wait_for_all(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
 
 
-def any_worker(strategy, flag):
+def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
     """Whether a flag is set in some worker: the same answer in all of them.
 
     Where there are several, all must ask at the same moment.
@@ -116,7 +124,7 @@ def any_worker(strategy, flag):
     return bool(strategy.reduce(tf.distribute.ReduceOp.SUM, flags, axis=None) > 0)
 
 
-def worker_name(strategy):
+def worker_name(strategy: tf.distribute.Strategy) -> str:
     """How a worker names itself at the start of a line, or nothing for the only one."""
     if not several_workers(strategy):
         return ""
@@ -126,13 +134,13 @@ def worker_name(strategy):
     return f" ({resolver.task_type} {resolver.task_id} of {workers}{chief})"
 
 
-def several_workers(strategy):
+def several_workers(strategy: tf.distribute.Strategy) -> bool:
     """Whether the replicas of a strategy are spread over processes."""
     return getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()
 
 
 @contextlib.contextmanager
-def explain_lost_workers():
+def explain_lost_workers() -> Iterator[None]:
     """Turns the end of the communication between workers into one line.
 
     Raises:
@@ -167,25 +175,25 @@ def _tpu_strategy():
 class ReplicaGroup:
     """The replicas of the running `tf.distribute` step; see `losses.replicas`."""
 
-    def __init__(self, context):
+    def __init__(self, context: tf.distribute.ReplicaContext) -> None:
         self._context = context
         self.count = context.num_replicas_in_sync
 
-    def sum(self, x):
+    def sum(self, x: tf.Tensor) -> tf.Tensor:
         return self._context.all_reduce(tf.distribute.ReduceOp.SUM, x)
 
-    def total(self, x):
+    def total(self, x: tf.Tensor) -> tf.Tensor:
         @tf.custom_gradient
         def reduce(x):
             return self._context.all_reduce(tf.distribute.ReduceOp.SUM, x), lambda g: g
 
         return reduce(x)
 
-    def gather(self, x):
+    def gather(self, x: tf.Tensor) -> tf.Tensor:
         return tf.stop_gradient(self._context.all_gather(tf.stop_gradient(x), axis=0))
 
 
-def replicas():
+def replicas() -> OneReplica | ReplicaGroup:
     """The replicas of the running step, or the group of one outside of such a step."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -193,7 +201,7 @@ def replicas():
     return ReplicaGroup(context)
 
 
-def first_row(rows):
+def first_row(rows: tf.Tensor) -> tf.Tensor:
     """Index, in the global batch, of the first of this replica's `rows` (int64)."""
     group = replicas()
     if group.count == 1:
@@ -222,7 +230,9 @@ class SeveralWorkers:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
-    def make_train_function(self, force=False):
+    def make_train_function(
+        self, force: bool = False
+    ) -> Callable[[Iterator[Any]], Mapping[str, Any]]:
         """As Keras's, but metrics that are global already are not averaged again.
 
         Keras averages the values of several workers along an axis that scalars do not

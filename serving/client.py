@@ -15,11 +15,14 @@ import os
 import random
 import time
 import urllib.parse
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_twins.errors import InputError
-from keras_twins.serving.images import ImageError, encode, refusal
+from keras_twins.serving.images import ImageError, Picture, encode, refusal
 from keras_twins.serving.transports import (
     GrpcTransport,
     Refused,
@@ -62,13 +65,13 @@ class EmbeddingClient:
 
     def __init__(
         self,
-        url,
-        model="embedder",
-        timeout=60.0,
-        retries=4,
-        batch_size=32,
-        requests_at_a_time=4,
-    ):
+        url: str,
+        model: str = "embedder",
+        timeout: float = 60.0,
+        retries: int = 4,
+        batch_size: int = 32,
+        requests_at_a_time: int = 4,
+    ) -> None:
         at_least = {
             "retries": (retries, 0),
             "batch_size": (batch_size, 1),
@@ -84,7 +87,7 @@ class EmbeddingClient:
         self._batch_size = batch_size
         self._requests_at_a_time = requests_at_a_time
 
-    def embed(self, images):
+    def embed(self, images: Iterable[Picture]) -> npt.NDArray[np.float32]:
         """Embeds images.
 
         Args:
@@ -104,7 +107,9 @@ class EmbeddingClient:
         batches = list(self.embed_batches(images))
         return np.concatenate(batches) if batches else np.zeros((0, 0), np.float32)
 
-    def embed_batches(self, images):
+    def embed_batches(
+        self, images: Iterable[Picture]
+    ) -> Iterator[npt.NDArray[np.float32]]:
         """Embeds images one batch after the other, for more than memory holds.
 
         Args:
@@ -134,14 +139,14 @@ class EmbeddingClient:
                 for _, future in pending:
                     future.cancel()
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _first_answer(self, pending):

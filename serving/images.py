@@ -4,10 +4,20 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from keras_twins.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import PIL.Image
+
+Picture: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview"
+    " | npt.NDArray[np.uint8] | PIL.Image.Image"
+)
 
 # What PNG holds as it is; the server makes RGB of it as it does of a file.
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
@@ -21,18 +31,18 @@ class ImageError(InputError):
         name: str. Its path, or `images[index]`.
     """
 
-    def __init__(self, index, image, reason):
+    def __init__(self, index: int, image: Picture, reason: str | None) -> None:
         self.index = index
         self.name = name_of(index, image)
         super().__init__(f"{self.name}: {reason}")
 
 
-def name_of(index, image):
+def name_of(index: int, image: Picture) -> str:
     """What messages call an image: its path, or its place."""
     return str(image) if isinstance(image, (str, os.PathLike)) else f"images[{index}]"
 
 
-def encode(index, image):
+def encode(index: int, image: Picture) -> bytes:
     """Gives the bytes to send for an image.
 
     Files and bytes are sent as they are, but for WebP, which the exported graph does
@@ -79,7 +89,7 @@ def encode(index, image):
     )
 
 
-def refusal(message):
+def refusal(message: str) -> str:
     """The reason in what TensorFlow says about an image, without names of the graph.
 
     Args:

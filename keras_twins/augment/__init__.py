@@ -1,6 +1,6 @@
 """Two random views of every image, as one keras-cv layer."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_twins.augment.presets import preset
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["TwoViews", "preset"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # keras-cv takes seconds to import, and a config that only reads presets needs none.
     if name == "TwoViews":
         from keras_twins.augment.two_views import TwoViews

@@ -22,8 +22,41 @@ solarise). `digits` is this project's own, for scikit-learn's 8x8 scans.
 """
 
 import copy
+from typing import Literal, TypeAlias, TypedDict
 
-PRESETS = {
+Range: TypeAlias = tuple[float, float]
+PerChannel: TypeAlias = tuple[float, float, float]
+
+
+class ViewSpec(TypedDict):
+    """How one of the two views is made, as described above."""
+
+    crop_scale: Range
+    crop_ratio: Range
+    interpolation: Literal["bilinear", "bicubic"]
+    flip: float
+    jitter: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    greyscale: float
+    blur: float
+    blur_sigma: Range
+    solarise: float
+
+
+class Spec(TypedDict):
+    """A spec, as described above."""
+
+    image_size: int
+    mean: PerChannel
+    std: PerChannel
+    view_a: ViewSpec
+    view_b: ViewSpec
+
+
+PRESETS: dict[str, Spec] = {
     # No flip: a mirrored digit is another symbol. Grey scans have no hue. The mean
     # and std are those of the 1 797 scans, scaled to 0..1.
     "digits": {
@@ -204,7 +237,7 @@ PRESETS = {
 }
 
 
-def preset(name):
+def preset(name: str) -> Spec:
     """Returns a copy of a built-in augmentation spec, free to be changed.
 
     Args:
@@ -217,6 +250,13 @@ def preset(name):
 
     Raises:
         InputError: if there is no such preset.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> spec = kt.augment.preset("imagenet")
+    >>> spec["image_size"], spec["view_a"]["blur"], spec["view_b"]["blur"]
+    (224, 1.0, 0.1)
     """
     from keras_twins.errors import InputError
 

@@ -1,11 +1,15 @@
 """The layer that turns a batch of images into two random views of each."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
 from keras_twins.augment import blur, colour, crops, draws, exact_colour, resampling
 from keras_twins.augment import spec as specs
+from keras_twins.types import Tensor
 
 _VIEWS = ("view_a", "view_b")
 
@@ -54,16 +58,26 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             value range the wrong way round.
         ValueError: if the images have no four axes, no pixel or none of the channels
             above, or if there are more or fewer keys than images.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> black = np.zeros((2, 8, 8, 3), np.uint8)
+    >>> view_a, view_b = kt.augment.TwoViews("digits", seed=0)(black)
+    >>> view_a.shape, view_b.shape
+    (TensorShape([2, 16, 16, 3]), TensorShape([2, 16, 16, 3]))
+    >>> round(float(view_a[0, 0, 0, 0]), 4)  # (0 − mean) / std
+    -0.8112
     """
 
     def __init__(
         self,
-        preset_or_spec="cifar10",
-        seed=0,
-        value_range=(0, 255),
-        exact_colour=False,
-        **kwargs,
-    ):
+        preset_or_spec: str | Mapping[str, Any] = "cifar10",
+        seed: int = 0,
+        value_range: tuple[float, float] = (0, 255),
+        exact_colour: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         # All randomness is stateless here: the base class's generator is not used.
         self._random_generator = None
@@ -74,7 +88,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         self.exact_colour = exact_colour
         self._calls = keras.random.SeedGenerator(seed)
 
-    def call(self, images, keys=None, training=True):
+    def call(
+        self, images: Tensor, keys: Tensor = None, training: bool = True
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         images = _as_rgb_or_grey(images)
         if not training:
             return self._plain(images)
@@ -84,7 +100,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             for name in _VIEWS
         )
 
-    def resample(self, image, key):
+    def resample(self, image: Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the crops of both views of one image, before any change of colour.
 
         For images of different sizes in a `tf.data` map; not for use under XLA.
@@ -103,7 +119,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         _, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
         return self._crop_image(image, boxes)
 
-    def resample_jpeg(self, data, key):
+    def resample_jpeg(
+        self, data: tf.Tensor, key: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The same from an encoded JPEG, of which only what the crops see is decoded.
 
         Args:
@@ -119,7 +137,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         image = tf.image.decode_and_crop_jpeg(data, window, channels=3)
         return self._crop_image(image, crops.within(window, boxes))
 
-    def finish(self, crops_a, crops_b, keys):
+    def finish(
+        self, crops_a: tf.Tensor, crops_b: tf.Tensor, keys: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the views of a batch of crops: colour, blur, solarise, normalise.
 
         Args:
@@ -137,7 +157,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             for name, crop in zip(_VIEWS, (crops_a, crops_b), strict=True)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "preset_or_spec": (

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import re
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -66,7 +67,7 @@ def decode_rgb(contents, name):
 
 
 @contextlib.contextmanager
-def explain_read_errors(images):
+def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
     """Turns TensorFlow's error about an unreadable image into one readable line.
 
     An image that cannot be decoded stops `fit`, or any other loop over a data set,

@@ -5,7 +5,13 @@ import tensorflow as tf
 from keras_twins.data.preprocess import resize_and_crop
 
 
-def evaluation_pipeline(dataset, image_size, batch_size, *, resize=None):
+def evaluation_pipeline(
+    dataset: tf.data.Dataset,
+    image_size: int,
+    batch_size: int,
+    *,
+    resize: int | None = None,
+) -> tf.data.Dataset:
     """Makes batches of images of one size, in the order of the data set.
 
     The shorter side is resized (bilinear, antialiased) to `resize` pixels, the aspect
@@ -26,6 +32,14 @@ def evaluation_pipeline(dataset, image_size, batch_size, *, resize=None):
 
     Raises:
         ValueError: if `resize` is smaller than `image_size`.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> images = kt.data.load("digits", "test")
+    >>> batches = kt.data.evaluation_pipeline(images, image_size=16, batch_size=100)
+    >>> [len(batch) for batch in batches]
+    [100, 100, 100, 60]
     """
 
     def prepare(images, *labels):

@@ -1,18 +1,29 @@
 """Collections of images, by name."""
 
+from collections.abc import Collection
+
 import numpy as np
+import tensorflow as tf
 
 from keras_twins.data.folder import FolderSource
 from keras_twins.data.registry import TFDSSource
 from keras_twins.data.sources import ArraySource, Description
 from keras_twins.errors import InputError
+from keras_twins.types import StrPath
 
 _FOLDER = "folder:"
 _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
 
 
-def load(name, split="train", data_dir=None, labels=False, download=False, without=()):
+def load(
+    name: str,
+    split: str = "train",
+    data_dir: StrPath | None = None,
+    labels: bool = False,
+    download: bool = False,
+    without: Collection[str] = (),
+) -> tf.data.Dataset:
     """Opens a collection of images.
 
     Args:
@@ -38,11 +49,27 @@ def load(name, split="train", data_dir=None, labels=False, download=False, witho
 
     Raises:
         InputError: if there is no such collection, split or label.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> digits = kt.data.load("digits", "test", labels=True)
+    >>> len(digits)
+    360
+    >>> image, label = next(iter(digits))
+    >>> image.shape, int(label)
+    (TensorShape([8, 8, 3]), 1)
     """
     return _open(name, split, data_dir, download, without).dataset(labels)
 
 
-def describe(name, split="train", data_dir=None, download=False, without=()):
+def describe(
+    name: str,
+    split: str = "train",
+    data_dir: StrPath | None = None,
+    download: bool = False,
+    without: Collection[str] = (),
+) -> Description:
     """Says what a collection of images holds; the arguments are those of `load`.
 
     Returns:
@@ -50,6 +77,13 @@ def describe(name, split="train", data_dir=None, download=False, without=()):
 
     Raises:
         InputError: as `load`.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> digits = kt.data.describe("digits")
+    >>> digits.num_images, digits.image_shape
+    (1437, (8, 8, 3))
     """
     source = _open(name, split, data_dir, download, without)
     return Description(

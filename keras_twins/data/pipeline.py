@@ -1,5 +1,7 @@
 """From a collection of images to shuffled batches of view pairs."""
 
+from typing import TYPE_CHECKING, Literal
+
 import tensorflow as tf
 
 from keras_twins.data import memory
@@ -8,22 +10,25 @@ from keras_twins.data.order import make_order
 from keras_twins.data.sources import ArraySource, as_source
 from keras_twins.data.survey import file_names
 
+if TYPE_CHECKING:
+    from keras_twins.augment import TwoViews
+
 # Records (not images) in the shuffle buffer where images can only be read in order.
 _SHUFFLE_BUFFER = 16_384
 
 
 def two_view_pipeline(
-    images,
-    views,
-    batch_size,
-    seed=0,
+    images: tf.data.Dataset,
+    views: "TwoViews",
+    batch_size: int,
+    seed: int = 0,
     *,
-    start=None,
-    drop_remainder=True,
-    cache="auto",
-    shard=None,
-    service=None,
-):
+    start: tuple[int, int] | None = None,
+    drop_remainder: bool = True,
+    cache: Literal["auto"] | bool = "auto",
+    shard: tuple[int, int] | None = None,
+    service: str | None = None,
+) -> tf.data.Dataset:
     """Makes batches of view pairs, shuffled anew in every epoch.
 
     The order of epoch e is a function of (`seed`, e), and the views of an image are a
@@ -66,6 +71,16 @@ def two_view_pipeline(
         InputError: if there are fewer images than `batch_size`, or the workers cannot
             share it equally.
         ValueError: if another argument is invalid.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> views = kt.augment.TwoViews("digits", seed=0)
+    >>> pairs = kt.data.two_view_pipeline(kt.data.load("digits"), views, 64)
+    >>> len(pairs)  # 1437 // 64
+    22
+    >>> [view.shape for view in pairs.element_spec]
+    [TensorShape([64, 16, 16, 3]), TensorShape([64, 16, 16, 3])]
     """
     if service is not None and start is None:
         raise ValueError(
@@ -89,15 +104,15 @@ def two_view_pipeline(
 
 
 def image_batches(
-    images,
-    batch_size,
-    seed=0,
+    images: tf.data.Dataset,
+    batch_size: int,
+    seed: int = 0,
     *,
-    start=None,
-    drop_remainder=True,
-    cache="auto",
-    shard=None,
-):
+    start: tuple[int, int] | None = None,
+    drop_remainder: bool = True,
+    cache: Literal["auto"] | bool = "auto",
+    shard: tuple[int, int] | None = None,
+) -> tf.data.Dataset:
     """Makes batches of images, for a model that makes the views itself.
 
     The arguments, the order and the errors are those of `two_view_pipeline`; the images

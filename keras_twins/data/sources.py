@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_twins.data import memory
@@ -189,7 +190,9 @@ class Description:
     class_names: tuple[str, ...] | None
 
 
-def from_arrays(images, labels=None):
+def from_arrays(
+    images: npt.ArrayLike, labels: npt.ArrayLike | None = None
+) -> tf.data.Dataset:
     """Makes a data set of images out of NumPy arrays.
 
     Args:
@@ -204,6 +207,13 @@ def from_arrays(images, labels=None):
 
     Raises:
         ValueError: if shapes, dtypes or the range of values are others.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> images = kt.data.from_arrays(np.zeros((10, 28, 28), np.uint8))
+    >>> len(images), images.element_spec.shape
+    (10, TensorShape([28, 28, 3]))
     """
     images = _rgb_array(images)
     if labels is not None:

@@ -3,16 +3,18 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.decode import read_rgb
+from keras_twins.types import StrPath
 
 _BATCH = 256
 
 
-def unreadable(paths):
+def unreadable(paths: Sequence[str]) -> Iterator[tuple[int, str | None]]:
     """Decodes every file, as a training would.
 
     Args:
@@ -59,7 +61,7 @@ def bad_images_text(paths):
     return "".join(json.dumps(path, ensure_ascii=False) + "\n" for path in paths)
 
 
-def read_bad_images(path):
+def read_bad_images(path: StrPath) -> frozenset[str]:
     """The names of files in a `bad_images.txt`, a frozenset of str."""
     with open(path, encoding="utf-8", errors="surrogateescape") as lines:
         return frozenset(map(json.loads, lines))

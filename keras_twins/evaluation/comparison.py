@@ -1,6 +1,8 @@
 """What a trained encoder is compared with."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,10 +10,10 @@ import tensorflow as tf
 from absl import logging
 
 from keras_twins.errors import InputError
-from keras_twins.evaluation.embedding import embed
+from keras_twins.evaluation.embedding import Encoder, embed
 from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import knn_accuracy
-from keras_twins.evaluation.probe import few_labels, linear_probe
+from keras_twins.evaluation.probe import Protocol, few_labels, linear_probe
 
 # Which images are labelled matters where few are: the mean of so many draws is told.
 _DRAWS = 5
@@ -49,22 +51,22 @@ class Row:
     few: int
     knn_top5: float | None = None
     few_label_interval: float | None = None
-    fine_tuned: dict = dataclasses.field(default_factory=dict)
+    fine_tuned: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def compare(
-    encoders,
-    train,
-    test,
+    encoders: Mapping[str, Encoder],
+    train: tf.data.Dataset,
+    test: tf.data.Dataset,
     *,
-    k=200,
-    temperature=0.5,
-    few=10,
-    protocol="lbfgs",
-    fine_tune=(),
-    seed=0,
-    verbose=0,
-):
+    k: int = 200,
+    temperature: float = 0.5,
+    few: int = 10,
+    protocol: Protocol = "lbfgs",
+    fine_tune: Sequence[float] = (),
+    seed: int = 0,
+    verbose: int = 0,
+) -> list[Row]:
     """Evaluates several encoders on one data set.
 
     A training set with fewer than `k` images, or a class with fewer than `few`, is
@@ -121,7 +123,7 @@ def compare(
     return rows
 
 
-def interval(values):
+def interval(values: Sequence[float]) -> float | None:
     """Half the width of the 95 % interval of a mean, by Student's t.
 
     Args:
@@ -129,6 +131,12 @@ def interval(values):
 
     Returns:
         float, or None for a single value.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> round(kt.evaluation.interval([0.5, 0.6, 0.7]), 4)  # 4.3027 · 0.1 / √3
+    0.2484
     """
     if len(values) < 2:
         return None
@@ -138,7 +146,7 @@ def interval(values):
     return float(stats.t.ppf(0.975, len(values) - 1) * error)
 
 
-def raw_pixels(images):
+def raw_pixels(images: tf.Tensor) -> tf.Tensor:
     """The encoder that learned nothing: the pixels themselves.
 
     Args:

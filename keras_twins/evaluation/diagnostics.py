@@ -4,12 +4,13 @@ All are functions of NumPy arrays, computed in float64.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 # Rows whose distances to all others are held at once.
 _ROWS = 1024
 
 
-def embedding_std(z) -> float:
+def embedding_std(z: npt.ArrayLike) -> float:
     """How evenly L2-normalised embeddings spread over directions.
 
     Formula: `√D · mean_d std_n(zₙd / ‖zₙ‖)` (Chen & He 2021, arXiv 2011.10566,
@@ -23,12 +24,18 @@ def embedding_std(z) -> float:
 
     Raises:
         ValueError: if z is no matrix.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> round(kt.evaluation.embedding_std([[1, 0], [-1, 0], [0, 1], [0, -1]]), 6)
+    1.0
     """
     z = _normalise(_matrix("z", z))
     return float(np.sqrt(z.shape[1]) * z.std(axis=0).mean())
 
 
-def effective_rank(z) -> float:
+def effective_rank(z: npt.ArrayLike) -> float:
     """Over how many directions embeddings extend, weighted by how far.
 
     Formula: `exp(−Σᵢ pᵢ ln pᵢ)` with `pᵢ = σᵢ / Σⱼ σⱼ` and σ the singular values of z,
@@ -43,6 +50,12 @@ def effective_rank(z) -> float:
 
     Raises:
         ValueError: if z is no matrix.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> round(kt.evaluation.effective_rank([[1, 0], [0, 1], [0, 0]]), 6)
+    2.0
     """
     z = _matrix("z", z)
     # R of z = QR has the singular values of z and only D rows.
@@ -52,7 +65,7 @@ def effective_rank(z) -> float:
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
-def covariance_spectrum(z):
+def covariance_spectrum(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Eigenvalues of the covariance of embeddings.
 
     A spectrum that falls to zero before its end is dimensional collapse (Jing et al.
@@ -67,6 +80,12 @@ def covariance_spectrum(z):
 
     Raises:
         ValueError: if z is no matrix.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> kt.evaluation.covariance_spectrum([[3, 0], [-3, 0], [0, 1], [0, -1]])
+    array([4.5, 0.5])
     """
     z = _matrix("z", z)
     centred = z - z.mean(axis=0)
@@ -74,7 +93,7 @@ def covariance_spectrum(z):
     return np.maximum(values[::-1], 0.0)
 
 
-def alignment(z_a, z_b) -> float:
+def alignment(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     """How far apart the two views of an image lie on the unit sphere.
 
     Formula: `meanₙ ‖aₙ − bₙ‖²` of L2-normalised embeddings (Wang & Isola 2020,
@@ -89,13 +108,19 @@ def alignment(z_a, z_b) -> float:
 
     Raises:
         ValueError: if they are no matrices of one shape.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> kt.evaluation.alignment([[1, 0], [0, 2]], [[1, 0], [3, 0]])  # 0 and 2
+    1.0
     """
     z_a, z_b = _pair(z_a, z_b)
     differences = _normalise(z_a) - _normalise(z_b)
     return float(np.mean(np.sum(np.square(differences), axis=1)))
 
 
-def uniformity(z) -> float:
+def uniformity(z: npt.ArrayLike) -> float:
     """How evenly embeddings cover the unit sphere.
 
     Formula: `ln mean exp(−2 ‖zₙ − zₘ‖²)` over pairs n < m of L2-normalised embeddings
@@ -109,6 +134,12 @@ def uniformity(z) -> float:
 
     Raises:
         ValueError: if z is no matrix with two rows or more.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> round(kt.evaluation.uniformity([[1, 0], [-1, 0]]), 6)  # −2 · 2²
+    -8.0
     """
     z = _normalise(_matrix("z", z, rows=2))
     total = 0.0
@@ -120,7 +151,7 @@ def uniformity(z) -> float:
     return float(np.log((total - own) / (len(z) * (len(z) - 1))))
 
 
-def on_diagonal(z_a, z_b) -> float:
+def on_diagonal(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     """Mean correlation of a feature between the views, `meanᵢ Cᵢᵢ`.
 
     C is the cross-correlation matrix of Barlow Twins (arXiv 2103.03230, equation 2).
@@ -134,11 +165,18 @@ def on_diagonal(z_a, z_b) -> float:
 
     Raises:
         ValueError: if they are no matrices of one shape with two rows or more.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> round(kt.evaluation.on_diagonal(z, z), 4)
+    1.0
     """
     return float(np.mean(np.diagonal(_cross_correlation(z_a, z_b))))
 
 
-def off_diagonal(z_a, z_b) -> float:
+def off_diagonal(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     """Root mean square correlation of two features between the views.
 
     Formula: `√ mean_{i≠j} Cᵢⱼ²`, with C as in `on_diagonal`.
@@ -153,6 +191,13 @@ def off_diagonal(z_a, z_b) -> float:
     Raises:
         ValueError: if they are no matrices of one shape with two rows and two columns
             or more.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> round(kt.evaluation.off_diagonal(z, z[:, ::-1]), 4)
+    1.0
     """
     correlations = _cross_correlation(z_a, z_b)
     width = len(correlations)
@@ -165,7 +210,7 @@ def off_diagonal(z_a, z_b) -> float:
     return float(np.sqrt(np.sum(np.square(correlations)) / (width * (width - 1))))
 
 
-def linear_hsic(z_a, z_b) -> float:
+def linear_hsic(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     """How much the two views depend on each other, with a linear kernel.
 
     Formula: `‖C‖²_F = Σᵢⱼ Cᵢⱼ²` (arXiv 2104.13712, section 3), with C as in
@@ -180,6 +225,13 @@ def linear_hsic(z_a, z_b) -> float:
 
     Raises:
         ValueError: if they are no matrices of one shape with two rows or more.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> round(kt.evaluation.linear_hsic(z, z), 3)
+    2.0
     """
     return float(np.sum(np.square(_cross_correlation(z_a, z_b))))
 

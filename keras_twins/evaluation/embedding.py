@@ -2,19 +2,51 @@
 
 import os
 import pathlib
+from collections.abc import Callable
+from typing import TypeAlias, overload
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from tqdm.auto import tqdm
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation.feature_files import Array, NpyFile, gatherer
+from keras_twins.types import StrPath, Tensor
+
+Encoder: TypeAlias = keras.Model | Callable[[tf.Tensor], Tensor] | StrPath
 
 _BATCH_SIZE = 256
 
 
-def embed(encoder, dataset, *, verbose=0, output=None):
+@overload
+def embed(
+    encoder: Encoder,
+    dataset: tf.data.Dataset,
+    *,
+    verbose: int = 0,
+    output: None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | None]: ...
+
+
+@overload
+def embed(
+    encoder: Encoder,
+    dataset: tf.data.Dataset,
+    *,
+    verbose: int = 0,
+    output: StrPath,
+) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.int64] | None]: ...
+
+
+def embed(
+    encoder: Encoder,
+    dataset: tf.data.Dataset,
+    *,
+    verbose: int = 0,
+    output: StrPath | None = None,
+) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.int64] | None]:
     """Embeds every image of a data set, in its order.
 
     A Keras model is compiled once and runs in inference mode; inside the scope of a
@@ -43,6 +75,14 @@ def embed(encoder, dataset, *, verbose=0, output=None):
         InputError: for a dataset without images, single images of differing sizes, or
             a folder without an exported model.
         ValueError: for a dataset or encoder of another kind.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> digits = kt.data.load("digits", "test", labels=True)
+    >>> features, labels = kt.evaluation.embed(kt.evaluation.raw_pixels, digits)
+    >>> features.shape, labels.shape  # 8 · 8 · 3
+    ((360, 192), (360,))
     """
     batches, labelled = _batches(dataset)
     if isinstance(encoder, str | os.PathLike):

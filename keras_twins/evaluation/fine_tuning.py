@@ -17,7 +17,15 @@ _SHUFFLE_BUFFER = 4096
 _CACHED_BYTES = 1 << 30
 
 
-def finetune(encoder, train, test, *, share=0.1, seed=0, verbose=0) -> float:
+def finetune(
+    encoder: keras.Model,
+    train: tf.data.Dataset,
+    test: tf.data.Dataset,
+    *,
+    share: float = 0.1,
+    seed: int = 0,
+    verbose: int = 0,
+) -> float:
     """Accuracy of an encoder that is trained further, with labels.
 
     A linear classifier is put on a copy of the encoder, and both are trained on a

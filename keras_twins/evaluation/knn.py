@@ -1,6 +1,7 @@
 """Exact weighted nearest neighbours."""
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_twins.errors import InputError
@@ -13,7 +14,13 @@ _TRAIN_ROWS = 65_536
 
 
 def knn_accuracy(
-    train_x, train_y, test_x, test_y, k=200, temperature=0.5, top=1
+    train_x: npt.ArrayLike,
+    train_y: npt.ArrayLike,
+    test_x: npt.ArrayLike,
+    test_y: npt.ArrayLike,
+    k: int = 200,
+    temperature: float = 0.5,
+    top: int = 1,
 ) -> float:
     """Accuracy of an exact weighted k-nearest-neighbours classifier.
 
@@ -39,6 +46,13 @@ def knn_accuracy(
             single class, or test classes that the training set does not have.
         ValueError: for shapes that do not match, or a k, temperature or top that makes
             no sense.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+    >>> kt.evaluation.knn_accuracy(x, y, [[4, 1], [1, 4]], [0, 0], k=2)
+    0.5
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x, test_y = checks.check_test(test_x, test_y, train_x.shape[1], classes)
@@ -57,7 +71,13 @@ def knn_accuracy(
     return correct / len(test_x)
 
 
-def knn_predict(train_x, train_y, test_x, k=200, temperature=0.5):
+def knn_predict(
+    train_x: npt.ArrayLike,
+    train_y: npt.ArrayLike,
+    test_x: npt.ArrayLike,
+    k: int = 200,
+    temperature: float = 0.5,
+) -> npt.NDArray[np.float32]:
     """Class scores of an exact weighted k-nearest-neighbours classifier.
 
     Args:
@@ -73,6 +93,14 @@ def knn_predict(train_x, train_y, test_x, k=200, temperature=0.5):
 
     Raises:
         InputError, ValueError: as `knn_accuracy`.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+    >>> kt.evaluation.knn_predict(x, y, [[4, 1], [1, 4]], k=2)
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x = checks.check_width(checks.check_features("test", test_x), train_x.shape[1])

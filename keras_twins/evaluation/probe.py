@@ -4,11 +4,15 @@ import concurrent.futures
 import contextlib
 import os
 import warnings
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import checks, sgd
+
+Protocol: TypeAlias = Literal["lbfgs", "sgd"]
 
 # L2 strengths to choose from, strongest first: each one starts where the last ended.
 _STRENGTHS = np.logspace(1, -6, 15)
@@ -29,7 +33,13 @@ _ROWS = 1024
 
 
 def linear_probe(
-    train_x, train_y, test_x, test_y, *, seed=0, protocol="lbfgs"
+    train_x: npt.ArrayLike,
+    train_y: npt.ArrayLike,
+    test_x: npt.ArrayLike,
+    test_y: npt.ArrayLike,
+    *,
+    seed: int = 0,
+    protocol: Protocol = "lbfgs",
 ) -> float:
     """Accuracy of a linear classifier on frozen features.
 
@@ -56,10 +66,17 @@ def linear_probe(
         InputError: for features that are not finite, a single class, one image a class
             (none can be held out), or test classes that the training set does not have.
         ValueError: for shapes that do not match, or another protocol.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+    >>> kt.evaluation.linear_probe(x, y, [[4, 1], [1, 4]], [0, 0])
+    0.5
     """
     from sklearn.preprocessing import StandardScaler
 
-    if protocol not in ("lbfgs", "sgd"):
+    if protocol not in get_args(Protocol):
         raise ValueError(
             "Invalid value for argument `protocol`. Expected 'lbfgs' or 'sgd'. "
             f"Received: protocol={protocol!r}"
@@ -82,7 +99,9 @@ def linear_probe(
     return _accuracy(scaler.transform(test_x), test_y, weights)
 
 
-def few_labels(labels, per_class, seed=0):
+def few_labels(
+    labels: npt.ArrayLike, per_class: int, seed: int = 0
+) -> npt.NDArray[np.int64]:
     """Draws the same number of images of every class.
 
     Args:
@@ -95,6 +114,12 @@ def few_labels(labels, per_class, seed=0):
 
     Raises:
         InputError: if a class has fewer images than that.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> kt.evaluation.few_labels([7, 7, 7, 9, 9, 9], per_class=1, seed=0)
+    array([2, 4])
     """
     labels = np.asarray(labels)
     generator = np.random.default_rng(seed)

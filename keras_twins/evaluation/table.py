@@ -1,6 +1,13 @@
 """The rows of an evaluation as a table: for a terminal, a page or a README."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from keras_twins.evaluation.comparison import Row
 
 
 def cells(rows):
@@ -32,7 +39,7 @@ def cells(rows):
     ]
 
 
-def format_table(rows):
+def format_table(rows: Sequence["Row"]) -> "Table":
     """The rows as a table to print.
 
     Args:

@@ -3,6 +3,7 @@
 import keras
 
 from keras_twins.losses.base import TwinLoss
+from keras_twins.losses.statistics import Ddof, Form
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
@@ -28,10 +29,10 @@ class BarlowTwinsLoss(TwinLoss):
 
     def __init__(
         self,
-        redundancy_weight=0.0051,
-        eps=1e-5,
-        ddof=0,
-        form="auto",
-        name="barlow_twins_loss",
-    ):
+        redundancy_weight: float = 0.0051,
+        eps: float = 1e-5,
+        ddof: Ddof = 0,
+        form: Form = "auto",
+        name: str = "barlow_twins_loss",
+    ) -> None:
         super().__init__(redundancy_weight, eps, ddof, form, name)

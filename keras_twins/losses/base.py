@@ -7,16 +7,18 @@ from keras import ops
 
 from keras_twins.losses import replicas as replicas_lib
 from keras_twins.losses import statistics
+from keras_twins.losses.statistics import Ddof, Form
+from keras_twins.types import Tensor
 
 
 class Terms(NamedTuple):
     """A loss and the two figures that can be read at any width and batch size."""
 
-    loss: Any
+    loss: Tensor
     """Scalar, the loss itself."""
-    on_diagonal: Any
+    on_diagonal: Tensor
     """Scalar, the mean of Cᵢᵢ: 1 where the two views agree perfectly."""
-    off_diagonal: Any
+    off_diagonal: Tensor
     """Scalar, the root mean square of Cᵢⱼ, i ≠ j: about 1/√N by chance alone."""
 
 
@@ -45,7 +47,9 @@ class TwinLoss(keras.losses.Loss):
 
     off_diagonal_target = 0.0
 
-    def __init__(self, redundancy_weight, eps, ddof, form, name):
+    def __init__(
+        self, redundancy_weight: float, eps: float, ddof: Ddof, form: Form, name: str
+    ) -> None:
         if not redundancy_weight >= 0:
             raise ValueError(
                 "Invalid value for argument `redundancy_weight`. Expected a number >= "
@@ -67,10 +71,10 @@ class TwinLoss(keras.losses.Loss):
         self.ddof = ddof
         self.form = statistics.check_form(form)
 
-    def call(self, z_a, z_b):
+    def call(self, z_a: Tensor, z_b: Tensor) -> Tensor:
         return self.terms(z_a, z_b).loss
 
-    def terms(self, z_a, z_b):
+    def terms(self, z_a: Tensor, z_b: Tensor) -> Terms:
         """The loss with its terms, everything computed once.
 
         Args:
@@ -126,7 +130,7 @@ class TwinLoss(keras.losses.Loss):
             off_diagonal=ops.sqrt(ops.stop_gradient(off_squares) / max(pairs, 1.0)),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "redundancy_weight": self.redundancy_weight,
             "eps": self.eps,

@@ -13,11 +13,16 @@ The same duality of covariance and Gram norms is used as theory by Garrido et al
 objective of their own.
 """
 
+from typing import Literal, TypeAlias, get_args
+
 from keras import ops
 
 from keras_twins.losses import replicas as replicas_lib
+from keras_twins.types import Tensor
 
-FORMS = ("auto", "gram", "correlation")
+Ddof: TypeAlias = Literal[0, 1]
+Form: TypeAlias = Literal["auto", "gram", "correlation"]
+FORMS = get_args(Form)
 
 # A variance below this share of the squared mean is rounding of a constant feature.
 _ROUNDING = 1e-12
@@ -157,7 +162,9 @@ def in_form(form, a, gram, correlation):
     return gram() if chosen == "gram" else correlation()
 
 
-def cross_correlation(z_a, z_b, eps=1e-5, ddof=0):
+def cross_correlation(
+    z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0
+) -> Tensor:
     """The cross-correlation matrix of two views' embeddings.
 
     Formula: `C = aᵀ b / N`, with `a` and `b` the standardised embeddings (Barlow Twins,
@@ -176,13 +183,21 @@ def cross_correlation(z_a, z_b, eps=1e-5, ddof=0):
 
     Raises:
         ValueError: for inputs that are no matrices of one shape with two rows or more.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> np.array(kt.losses.cross_correlation(z, z[:, ::-1], eps=0.0))
+    array([[0., 1.],
+           [1., 0.]], dtype=float32)
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)
     return correlation_matrix(*standardise(z_a, z_b, eps, ddof))
 
 
-def linear_hsic(z_a, z_b, eps=1e-5, ddof=0):
+def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> Tensor:
     """Linear-kernel HSIC of two views: the squared Frobenius norm of C.
 
     Formula: `Σᵢⱼ Cᵢⱼ² = Σ (a aᵀ) ∘ (b bᵀ) / N²` (arXiv 2104.13712, section 3), computed
@@ -199,6 +214,13 @@ def linear_hsic(z_a, z_b, eps=1e-5, ddof=0):
 
     Raises:
         ValueError: for inputs that are no matrices of one shape with two rows or more.
+
+    Example:
+
+    >>> import numpy as np, keras_twins as kt
+    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> float(kt.losses.linear_hsic(z, z, eps=0.0))  # C is the identity
+    2.0
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)

@@ -1,12 +1,16 @@
 """The projector: from an encoder's embedding to the space of the loss."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from keras_twins.models.batch_norm import BatchNormalization
 
 
-def projector(input_dim, widths, name="projector"):
+def projector(
+    input_dim: int, widths: Sequence[int], name: str = "projector"
+) -> keras.Model:
     """Dense layers with batch norm and ReLU between them, and none after the last.
 
     "The projector network has three linear layers, each with 8192 output units. The
@@ -25,6 +29,15 @@ def projector(input_dim, widths, name="projector"):
 
     Raises:
         ValueError: for no widths or a width below 1.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> projector = kt.models.projector(64, (128, 128))
+    >>> projector.output_shape
+    (None, 128)
+    >>> projector.count_params()  # 64 · 128, 4 · 128 of the batch norm, 128 · 128
+    25088
     """
     widths = tuple(widths)
     if not widths or any(width < 1 for width in widths):

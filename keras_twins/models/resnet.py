@@ -1,11 +1,16 @@
 """Residual encoders (He et al., arXiv 1512.03385), pooled and without a head."""
 
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
 import keras
 from keras import layers
 
 from keras_twins.models.batch_norm import BatchNormalization
 
-STEMS = ("cifar", "small", "imagenet")
+Shape: TypeAlias = tuple[int | None, int | None, int]
+Stem: TypeAlias = Literal["cifar", "small", "imagenet"]
+STEMS = get_args(Stem)
 
 
 def _conv(x, filters, kernel, stride, name):
@@ -72,14 +77,14 @@ def _stem(x, stem, filters):
 
 
 def residual_encoder(
-    input_shape,
-    stem,
-    widths,
-    depths,
-    block="basic",
-    output_norm=False,
-    name="residual_encoder",
-):
+    input_shape: Shape,
+    stem: Stem,
+    widths: Sequence[int],
+    depths: Sequence[int],
+    block: Literal["basic", "bottleneck"] = "basic",
+    output_norm: bool = False,
+    name: str = "residual_encoder",
+) -> keras.Model:
     """A residual encoder of any size: one stage a width, halving the image between.
 
     The last norm of each block starts at zero, so that each block starts as the
@@ -104,6 +109,13 @@ def residual_encoder(
 
     Raises:
         ValueError: for a stem or block that does not exist or widths without depths.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
+    >>> encoder.output_shape, encoder.count_params()
+    ((None, 16), 5240)
     """
     if stem not in STEMS:
         raise ValueError(
@@ -133,26 +145,34 @@ def residual_encoder(
     return keras.Model(inputs, x, name=name)
 
 
-def resnet18(input_shape, stem="cifar"):
+def resnet18(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
     """ResNet-18: embeddings of width 512; see `residual_encoder`."""
     return residual_encoder(
         input_shape, stem, (64, 128, 256, 512), (2, 2, 2, 2), name="resnet18"
     )
 
 
-def resnet20(input_shape, stem="cifar"):
-    """ResNet-20 of the CIFAR-10 experiments: width 64; see `residual_encoder`."""
+def resnet20(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
+    """ResNet-20 of the CIFAR-10 experiments: width 64; see `residual_encoder`.
+
+    Example:
+
+    >>> import keras_twins as kt
+    >>> encoder = kt.models.resnet20((32, 32, 3))
+    >>> encoder.output_shape, encoder.count_params()
+    ((None, 64), 273392)
+    """
     return residual_encoder(input_shape, stem, (16, 32, 64), (3, 3, 3), name="resnet20")
 
 
-def resnet34(input_shape, stem="cifar"):
+def resnet34(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
     """ResNet-34: embeddings of width 512; see `residual_encoder`."""
     return residual_encoder(
         input_shape, stem, (64, 128, 256, 512), (3, 4, 6, 3), name="resnet34"
     )
 
 
-def resnet50(input_shape, stem="cifar"):
+def resnet50(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
     """ResNet-50, stride in the 3×3: width 2048; see `residual_encoder`."""
     return residual_encoder(
         input_shape,

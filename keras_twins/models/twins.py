@@ -1,6 +1,15 @@
 """The model that two views train."""
 
+from typing import TYPE_CHECKING, Any, Self
+
 import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_twins.types import Tensor
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 if keras.backend.backend() == "tensorflow":
     from keras_twins.models.tensorflow_steps import TensorFlowSteps as _Steps
@@ -53,15 +62,25 @@ class Twins(_Steps, keras.Model):
 
     Example:
 
-    ```python
-    encoder = kt.models.resnet18((32, 32, 3))
-    model = kt.models.Twins(encoder, kt.models.projector(512, (512, 128)))
-    model.compile("adam", loss=kt.losses.HSICLoss())
-    model.fit(kt.data.two_view_pipeline(images, kt.augment.TwoViews("cifar10"), 256))
-    ```
+    >>> import numpy as np, tensorflow as tf, keras_twins as kt
+    >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
+    >>> model = kt.models.Twins(encoder, kt.models.projector(16, (64, 64)))
+    >>> model.compile("adam", loss=kt.losses.HSICLoss())
+    >>> view_a, view_b = np.random.default_rng(0).normal(size=(2, 64, 16, 16, 3))
+    >>> pairs = tf.data.Dataset.from_tensors((view_a, view_b))
+    >>> sorted(model.fit(pairs, verbose=0).history)
+    ['effective_rank', 'embedding_std', 'loss', 'off_diagonal', 'on_diagonal']
+    >>> model.embed(view_a).shape
+    (64, 16)
     """
 
-    def __init__(self, encoder, projector, views=None, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        projector: keras.Model,
+        views: keras.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         for name, part in (("encoder", encoder), ("projector", projector)):
             if not part.built:
@@ -76,7 +95,9 @@ class Twins(_Steps, keras.Model):
         self.views = views
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(
+        self, inputs: Tensor | tuple[Tensor, Tensor], training: bool | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         if isinstance(inputs, (tuple, list)):
             view_a, view_b = inputs
             z_a = self.projector(self.encoder(view_a, training=training))
@@ -86,7 +107,12 @@ class Twins(_Steps, keras.Model):
             inputs, _ = self.views(inputs, training=False)
         return self.encoder(inputs, training=training)
 
-    def embed(self, images, batch_size=256, verbose=0):
+    def embed(
+        self,
+        images: "npt.NDArray[Any] | tf.data.Dataset",
+        batch_size: int = 256,
+        verbose: int = 0,
+    ) -> npt.NDArray[np.float32]:
         """Embeddings of images.
 
         Args:
@@ -104,15 +130,20 @@ class Twins(_Steps, keras.Model):
         )
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         """The loss of a pair of projections `y_pred`, on any backend."""
         loss = self.loss(*y_pred)
         for regularisation in self.losses:
             loss = loss + regularisation
         return loss
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             "name": self.name,
@@ -123,7 +154,9 @@ class Twins(_Steps, keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         config = dict(config)
         for part in ("dtype", "encoder", "projector", "views"):
             if isinstance(config.get(part), dict):

@@ -1,7 +1,12 @@
 """Layer-wise adaptive rate scaling."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_twins.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
@@ -33,18 +38,27 @@ class LARS(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: for a value out of its range.
+
+    Example:
+
+    >>> import keras, keras_twins as kt
+    >>> optimizer = kt.optimizers.LARS(0.1, momentum=0.0, weight_decay=0.0)
+    >>> weight = keras.Variable([[3.0, 4.0]])
+    >>> optimizer.apply([keras.ops.convert_to_tensor([[0.0, 2.0]])], [weight])
+    >>> keras.ops.convert_to_numpy(weight)  # 4 − 0.1 · 2 · 0.001 · 5 / 2
+    array([[3.    , 3.9995]], dtype=float32)
     """
 
     def __init__(
         self,
-        learning_rate=0.2,
-        momentum=0.9,
-        weight_decay=1e-6,
-        trust_coefficient=0.001,
-        exempt_rate=1.0,
-        name="lars",
-        **kwargs,
-    ):
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.2,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-6,
+        trust_coefficient: float = 0.001,
+        exempt_rate: float = 1.0,
+        name: str = "lars",
+        **kwargs: Any,
+    ) -> None:
         for argument, value, good in (
             ("momentum", momentum, 0 <= momentum < 1),
             ("weight_decay", weight_decay, weight_decay >= 0),
@@ -64,13 +78,15 @@ class LARS(keras.optimizers.Optimizer):
         self.trust_coefficient = trust_coefficient
         self.exempt_rate = exempt_rate
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         learning_rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         velocity = self._velocities[self._get_variable_index(variable)]
@@ -91,7 +107,7 @@ class LARS(keras.optimizers.Optimizer):
             1.0,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "momentum": self.momentum,
