@@ -1,4 +1,4 @@
-r"""Barlow Twins on CIFAR-10 in the settings of the note (arXiv 2104.13712) and its code.
+r"""Barlow Twins on CIFAR-10 in the settings of the note (arXiv 2104.13712).
 
 What it trains: ResNet-18 with the CIFAR stem, projector 512-128, 1000 epochs of batches
 of 128 with Adam: a run for a GPU.

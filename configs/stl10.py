@@ -1,4 +1,4 @@
-r"""Barlow Twins on STL-10's unlabelled images, in the settings of the note and its code.
+r"""Barlow Twins on STL-10's unlabelled images, in the settings of the note.
 
 What it trains: ResNet-50 with a 3×3 stem of stride 2 on 100 000 images at 64 pixels,
 projector 512-128, 1000 epochs of batches of 128 with Adam: a run for a GPU.
