@@ -1,14 +1,17 @@
 """What checks a commit and a push, as far as it can be checked without either."""
 
 import pathlib
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parent.parent
 HOOKS = ROOT / ".pre-commit-config.yaml"
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 
 
 def test_pre_commit_takes_its_configuration():
@@ -19,9 +22,40 @@ def test_pre_commit_takes_its_configuration():
 @pytest.mark.parametrize(
     "hook",
     yaml.safe_load(HOOKS.read_text())["repos"][0]["hooks"],
-    ids=lambda h: h["id"],
+    ids=lambda hook: hook["id"],
 )
 def test_a_hook_is_a_program_of_the_dev_extra(hook):
     program = pathlib.Path(hook["entry"].split()[0])
     assert str(program.parent) == ".venv/bin"
     assert (pathlib.Path(sys.executable).parent / program.name).exists()
+
+
+def test_the_workflow_is_one_that_github_takes():
+    schema = ["--builtin-schema", "vendor.github-workflows", WORKFLOW]
+    subprocess.run([sys.executable, "-m", "check_jsonschema", *schema], check=True)
+
+
+def test_the_workflow_names_actions_by_commit():
+    actions = re.findall(r"uses: (.*)", WORKFLOW.read_text())
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action)
+
+
+def test_the_workflow_runs_every_supported_python():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    prefix = "Programming Language :: Python :: "
+    named = [c.removeprefix(prefix) for c in project["classifiers"] if prefix in c]
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    versions = jobs["test"]["strategy"]["matrix"]["python"]
+    assert versions == [name for name in named if "." in name]
+    assert project["requires-python"] == f">={versions[0]}"
+
+
+def test_the_workflow_runs_scripts_that_are_there():
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    commands = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    scripts = [command for command in commands if command.startswith(".ci/")]
+    assert scripts == [".ci/run", ".ci/wheel"]
+    for script in scripts:
+        assert (ROOT / script).stat().st_mode & 0o100
