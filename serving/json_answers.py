@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import tensorflow as tf
 
+from keras_twins.serving.json_values import PYTHON_TYPES
 from keras_twins.serving.status import invalid
 from keras_twins.serving.tensors import type_name
 
@@ -36,6 +37,8 @@ def write_outputs(outputs, in_rows):
     for name, array in outputs.items():
         if not array.shape:
             raise invalid(f"Tensor name: {name} has no shape information")
+        if not len(array):
+            raise invalid(f"Tensor name: {name} has invalid batch size: 0")
         if batch_size not in (None, len(array)):
             raise invalid(
                 f"Tensor name: {name} has inconsistent batch size: {len(array)} "
@@ -60,11 +63,9 @@ def _writable(name, array):
         nested = np.empty(len(flat), object)
         nested[:] = flat
         return nested.reshape(array.shape).tolist()
-    if array.dtype.kind not in "biuf" or array.dtype == np.float16:
-        raise invalid(
-            "Failed to write JSON value for tensor type: "
-            f"{type_name(tf.as_dtype(array.dtype))}"
-        )
+    dtype = tf.as_dtype(array.dtype)
+    if dtype not in PYTHON_TYPES:
+        raise invalid(f"Failed to write JSON value for tensor type: {type_name(dtype)}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         # Through text, so that a float32 keeps its few digits.
         digits = [float(text) for text in array.astype(str).ravel()]

@@ -1,31 +1,21 @@
-"""Requests of the REST interface, from JSON.
+"""Requests of the REST interface, from JSON, by the rules of TensorFlow Serving."""
 
-The rules are TensorFlow Serving's: an integer input takes no `1.0`, a boolean is no
-number, and bytes come as `{"b64": …}`.
-"""
-
-import binascii
 import itertools
 import json
 import math
 
-import numpy as np
 import orjson
-import tensorflow as tf
 
+from keras_twins.serving.json_values import (
+    check_types,
+    is_bytes,
+    json_type,
+    shown,
+    to_array,
+)
 from keras_twins.serving.status import ServingError, invalid
-from keras_twins.serving.tensors import type_name
 
-_JSON_TYPES = {
-    type(None): "Null",
-    dict: "Object",
-    list: "Array",
-    str: "String",
-    int: "Number",
-    float: "Number",
-}
-# What a message shows of a value, in characters; of how many axes arrays are read.
-_LONGEST_VALUE = 200
+# Of how many axes arrays are read.
 _DEEPEST = 32
 
 
@@ -48,7 +38,7 @@ def parse(body):
     except orjson.JSONDecodeError:
         document = _parse_with_nan(body)
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+        raise invalid(f"JSON Value: {shown(document)} Is not object")
     return document
 
 
@@ -57,7 +47,7 @@ def signature_name(document):
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
-            f"JSON Value: {_shown(document)} not formatted correctly. "
+            f"JSON Value: {shown(document)} not formatted correctly. "
             "'signature_name' key must be a string value."
         )
     return name
@@ -74,11 +64,14 @@ def read_inputs(document, specs):
         dict from name to array; and whether they came in row form, as `instances`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT.
+        ServingError: INVALID_ARGUMENT; UNIMPLEMENTED for dtypes that JSON cannot hold.
     """
+    if not specs:
+        name = signature_name(document) or "DEFAULT"
+        raise invalid(f"Failed to get input map for signature: {name}")
     if "instances" in document and "inputs" in document:
         raise invalid(
-            f"JSON Value: {_shown(document)} Not formatted correctly expecting only "
+            f"JSON Value: {shown(document)} Not formatted correctly expecting only "
             "one of 'inputs' or 'instances' keys to exist"
         )
     if "instances" in document:
@@ -90,23 +83,32 @@ def read_inputs(document, specs):
 
 def check_examples(document):
     """Raises ServingError unless `:classify` or `:regress` could read the request."""
-    examples = document.get("examples")
-    if not isinstance(examples, list) or not examples:
+    _check_example(document.get("context", {}))
+    value = f"JSON Value: {shown(document)} "
+    if "examples" not in document:
         raise invalid(
-            f"JSON Value: {_shown(document)} Expecting 'examples' value to be a "
-            "list/array that is not empty"
+            value + "When method is classify, key 'examples' is expected and was not "
+            "found"
         )
-    for example in [document.get("context", {}), *examples]:
-        if not isinstance(example, dict):
-            raise invalid(
-                f"Example must be JSON object but got JSON {_type_name(example)}"
-            )
+    examples = document["examples"]
+    if not isinstance(examples, list):
+        raise invalid(value + "Expecting 'examples' value to be an list/array")
+    if not examples:
+        raise invalid(value + "'examples' value is an empty array")
+    for example in examples:
+        _check_example(example)
+
+
+def _check_example(example):
+    if not isinstance(example, dict):
+        raise invalid(f"Example must be JSON object but got JSON {json_type(example)}")
 
 
 def _parse_with_nan(body):
     # The standard library takes NaN and Infinity, as TF Serving does.
     try:
-        return json.loads(body)
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_float=_decimal, parse_int=_whole)
     except RecursionError as error:
         raise invalid("JSON Parse error: nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -116,31 +118,47 @@ def _parse_with_nan(body):
         raise invalid(f"JSON Parse error: Invalid value. {error}") from error
 
 
+def _decimal(digits):
+    number = float(digits)
+    if math.isinf(number):
+        raise invalid("JSON Parse error: Number too big to be stored in double.")
+    return number
+
+
+def _whole(digits):
+    # Past 64 bits TF Serving's parser, and orjson, take digits for a float.
+    number = _decimal(digits)
+    if abs(number) < 2**65 and -(2**63) <= int(digits) < 2**64:
+        return int(digits)
+    return number
+
+
 def _read_rows(instances, specs):
     if not isinstance(instances, list):
         raise invalid(
-            f"JSON Value: {_shown(instances)} Excepting 'instances' to be an list/array"
+            f"JSON Value: {shown(instances)} Excepting 'instances' to be an list/array"
         )
     if not instances:
         raise invalid("JSON Value: [] No values in 'instances' array")
-    if not isinstance(instances[0], dict) and len(specs) > 1:
+    if not _has_names(instances[0]) and len(specs) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple "
             "input tensors required as per tensorinfo_map"
         )
     if not _has_names(instances[0]):
-        (name,) = specs
-        columns = {name: instances}
         for n, item in enumerate(instances):
             if _has_names(item):
                 raise invalid(
                     f"Expecting value/list but got object at item {n} of input list"
                 )
-    else:
-        for n, item in enumerate(instances):
-            _check_names(n, item, specs)
-        columns = {name: [item[name] for item in instances] for name in specs}
-    return {name: _stack(columns[name], spec) for name, spec in specs.items()}
+        ((name, spec),) = specs.items()
+        return {name: _stack(instances, spec)}
+    for n, item in enumerate(instances):
+        _check_names(n, item, specs)
+    return {
+        name: _stack([item[name] for item in instances], spec, f" key: {name}")
+        for name, spec in specs.items()
+    }
 
 
 def _check_names(n, item, specs):
@@ -156,12 +174,12 @@ def _check_names(n, item, specs):
     if len(item) != len(specs):
         raise invalid(
             f"Failed to process element: {n} of 'instances' list. JSON object: "
-            f"{_shown(item)} keys must be equal to: {','.join(specs)}"
+            f"{shown(item)} keys must be equal to: {','.join(specs)}"
         )
 
 
-def _stack(items, spec):
-    """One array of the items, which must have one shape."""
+def _stack(items, spec, key=""):
+    """One array of the items, which must have one shape; messages name the key."""
     leaves, expected = [], None
     for n, item in enumerate(items):
         try:
@@ -172,15 +190,20 @@ def _stack(items, spec):
                 sizes = f"{math.prod(expected)} but got: {math.prod(shape)}"
                 raise invalid(f"Expecting tensor size: {sizes}")
             if shape != expected:
-                raise invalid(f"Expecting shape {expected} but got: {shape}")
-            _check_leaves(values, spec.dtype)
+                shapes = f"{_shape_text(expected)} but got: {_shape_text(shape)}"
+                raise invalid(f"Expecting shape {shapes}")
+            check_types(values, spec.dtype)
         except ServingError as error:
             raise invalid(
-                f"Failed to process element: {n} of 'instances' list. Error: "
+                f"Failed to process element: {n}{key} of 'instances' list. Error: "
                 f"{error.code}: {error.message}"
             ) from error
         leaves.extend(values)
-    return _array(leaves, spec.dtype).reshape([len(items), *expected])
+    return to_array(leaves, spec.dtype).reshape([len(items), *expected])
+
+
+def _shape_text(shape):
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _read_columns(inputs, specs):
@@ -196,43 +219,33 @@ def _read_columns(inputs, specs):
         if name not in inputs:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         shape, values = _flatten(inputs[name])
-        _check_leaves(values, spec.dtype)
-        arrays[name] = _array(values, spec.dtype).reshape(shape)
+        check_types(values, spec.dtype)
+        arrays[name] = to_array(values, spec.dtype).reshape(shape)
     return arrays
 
 
 def _has_names(value):
     """Whether a JSON value is an object of named inputs, not one of bytes."""
-    return isinstance(value, dict) and not _is_bytes(value)
-
-
-def _is_bytes(value):
-    return len(value) == 1 and isinstance(value.get("b64"), str)
+    return isinstance(value, dict) and not is_bytes(value)
 
 
 def _flatten(value):
     """The shape of nested lists, taken from their first elements; and their leaves."""
-    shape, level = [], [value]
-    while isinstance(level[0], list):
-        if len(shape) == _DEEPEST:
-            raise invalid(f"Encountered lists in more than {_DEEPEST} levels")
-        size = len(level[0])
+    shape, level = _first_shape(value), [value]
+    for depth, size in enumerate(shape):
         for item in level:
             if not isinstance(item, list):
                 raise invalid(
-                    f"JSON Value: {_shown(item)} found at incorrect level: "
-                    f"{len(shape) + 1} in the JSON DOM."
+                    f"JSON Value: {shown(item)} found at incorrect level: {depth + 1} "
+                    f"in the JSON DOM. Expected at level: {len(shape)}"
                 )
             if len(item) != size:
                 raise invalid(
                     f"Encountered list at unexpected size: {len(item)} at level: "
-                    f"{len(shape)} expected size: {size}"
+                    f"{depth} expected size: {size}"
                 )
-        shape.append(size)
         level = list(itertools.chain.from_iterable(level))
-        if not level:
-            break
-    if level and list in set(map(type, level)):
+    if list in set(map(type, level)):
         raise invalid(
             f"Encountered list at unexpected level: {len(shape)} expected < "
             f"{len(shape)}"
@@ -240,101 +253,11 @@ def _flatten(value):
     return shape, level
 
 
-def _check_leaves(values, dtype):
-    """Raises ServingError unless the values' JSON types fit the dtype."""
-    types = set(map(type, values))
-    if dtype == tf.string:
-        fits = types <= {str, dict}
-    elif dtype == tf.bool:
-        fits = types <= {bool}
-    elif dtype.is_integer:
-        fits = types <= {int}
-    elif dtype in (tf.float32, tf.float64):
-        fits = types <= {int, float}
-    else:
-        raise invalid(
-            f"Conversion of a JSON Value to type: {type_name(dtype)} is not known"
-        )
-    if not fits:
-        allowed = {tf.string: (str, dict), tf.bool: (bool,)}.get(dtype, (int,))
-        if dtype.is_floating:
-            allowed = (int, float)
-        value = next(value for value in values if type(value) not in allowed)
-        raise invalid(
-            f"JSON Value: {_shown(value)} Type: {_type_name(value)} is not of expected "
-            f"type: {type_name(dtype)}"
-        )
-
-
-def _array(values, dtype):
-    if dtype == tf.string:
-        array = np.empty(len(values), object)
-        array[:] = [_bytes(value) for value in values]
-        return array
-    if dtype.is_integer:
-        least, most = int(dtype.min), int(dtype.max)
-        if values and not least <= min(values) <= max(values) <= most:
-            value = next(value for value in values if not least <= value <= most)
-            raise invalid(
-                f"JSON Value: {value} Type: Number is not of expected type: "
-                f"{type_name(dtype)}, which holds {least} to {most}"
-            )
-    elif dtype.is_floating:
-        _check_lossless(values, dtype)
-    return np.array(values, dtype.as_numpy_dtype)
-
-
-def _check_lossless(values, dtype):
-    """TF Serving refuses integers that the mantissa cannot hold, and what overflows."""
-    largest = float(dtype.max)
-    largest_int = 2 ** (np.finfo(dtype.as_numpy_dtype).nmant + 1) - 1
-    for value in values:
-        # Past 64 bits TF Serving's parser takes digits for a float.
-        is_int = isinstance(value, int) and abs(value) < 2**64
-        size = abs(value)
-        if size != math.inf and size > (largest_int if is_int else largest):
-            raise invalid(
-                f"Cannot convert JSON value: {_shown(value)} to {type_name(dtype)} "
-                "without loss of precision."
-            )
-
-
-def _bytes(value):
-    if isinstance(value, str):
-        try:
-            return value.encode()
-        except UnicodeEncodeError as error:
-            raise invalid(
-                "JSON Parse error: a string holds half a character"
-            ) from error
-    if not _is_bytes(value):
-        raise invalid(
-            f"JSON Value: {_shown(value)} not formatted correctly for base64 data"
-        )
-    text = value["b64"]
-    try:
-        return _unpadded_or_padded(text)
-    except ValueError:
-        pass
-    try:
-        # Line breaks, which some encoders put in, are skipped.
-        return _unpadded_or_padded("".join(text.split()))
-    except ValueError as error:
-        raise invalid("Unable to base64 decode") from error
-
-
-def _unpadded_or_padded(text):
-    if "=" not in text:
-        text += "=" * (-len(text) % 4)
-    return binascii.a2b_base64(text, strict_mode=True) if text else b""
-
-
-def _type_name(value):
-    return str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
-
-
-def _shown(value):
-    """A JSON value for a message, its start if it is long."""
-    chunks = json.JSONEncoder().iterencode(value)
-    text = "".join(itertools.islice(chunks, _LONGEST_VALUE))
-    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+def _first_shape(value):
+    shape = []
+    while isinstance(value, list):
+        if len(shape) == _DEEPEST:
+            raise invalid(f"Encountered lists in more than {_DEEPEST} levels")
+        shape.append(len(value))
+        value = value[0] if value else None
+    return shape

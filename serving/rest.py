@@ -15,9 +15,11 @@ from keras_twins.serving import json_answers, json_requests, metrics
 from keras_twins.serving.core import require_method
 from keras_twins.serving.status import ServingError, invalid
 
-_MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
-_POST = re.compile(_MODEL + ":(classify|regress|predict)", re.IGNORECASE | re.ASCII)
-_GET = re.compile(_MODEL + "(/metadata)?", re.IGNORECASE | re.ASCII)
+_VERSION = r"(?:/versions/(\d+)|/labels/([^/:]+))?"
+_POST = re.compile(
+    rf"(?i:/v1/models/([^/:]+){_VERSION}):(classify|regress|predict)", re.ASCII
+)
+_GET = re.compile(rf"(?i:/v1/models(?:/([^/:]+))?{_VERSION})(/metadata)?", re.ASCII)
 _V1 = re.compile("/v1/.*", re.IGNORECASE | re.DOTALL)
 _JSON = {"Content-Type": "application/json"}
 
@@ -80,7 +82,8 @@ class RestApi:
                 self._idle.set()
 
     async def _answer(self, request):
-        path = request.raw_path.partition("?")[0]
+        # With its query, which to TensorFlow Serving is part of the path.
+        path = request.rel_url.raw_path_qs
         if path == metrics.PATH and request.method == "GET":
             headers = {"Content-Type": metrics.CONTENT_TYPE}
             return web.Response(body=self._core.metrics.page(), headers=headers)
@@ -103,15 +106,15 @@ class RestApi:
     async def _answer_v1(self, request, path):
         if request.method == "POST" and (match := _POST.fullmatch(path)):
             name, number, label = _version(match)
-            method = match[4].lower()
+            method = match[4]
             with self._core.counted("REST", method, name), self._core.admitted():
                 body = await self._read(request)
                 answer = self._predict if method == "predict" else self._refuse
                 return await answer(body, method, (name, number, label))
-        if request.method == "GET" and path.lower() == "/v1/models":
-            raise invalid("Missing model name in request.")
         if request.method == "GET" and (match := _GET.fullmatch(path)):
             wanted = _version(match)
+            if not wanted[0]:
+                raise invalid("Missing model name in request.")
             with self._core.counted("REST", "", wanted[0]):
                 return self._metadata(wanted) if match[4] else self._status(wanted)
         raise invalid(f"Malformed request: {request.method} {path}")
@@ -119,6 +122,9 @@ class RestApi:
     async def _read(self, request):
         """The body, unpacked if it came compressed."""
         limits = self._core.limits
+        encoding = request.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in ("identity", "gzip"):
+            raise invalid(f"the request's body comes as {encoding!r}; gzip is taken")
         too_large = ServingError(
             "RESOURCE_EXHAUSTED",
             f"the request's body is larger than {limits.body_bytes} bytes",
@@ -145,9 +151,13 @@ class RestApi:
             document = await asyncio.to_thread(json_requests.parse, body)
         else:
             document = json_requests.parse(body)
-        name = json_requests.signature_name(document)
+        name = json_requests.signature_name(document) or "serving_default"
         with self._core.models.find(*wanted).in_use() as servable:
-            signature = servable.signature(name, "INVALID_ARGUMENT")
+            if name not in servable.signatures:
+                raise invalid(
+                    f'Serving signature name: "{name}" not found in signature def'
+                )
+            signature = servable.signatures[name]
             arguments = document, signature.inputs
             if len(body) > _LARGE_BODY:
                 read = await asyncio.to_thread(json_requests.read_inputs, *arguments)
@@ -177,11 +187,13 @@ class RestApi:
 
 def _version(match):
     """The model, version and label that a path names."""
-    name, number, label = match[1], match[2], match[3]
-    if number is not None and int(number) >= 2**63:
-        raise invalid(f"Failed to convert version: {number} to numeric.")
+    name, number, label = match[1] or "", match[2], match[3]
+    if number is not None:
+        digits = number.lstrip("0") or "0"
+        if len(digits) > 19 or int(digits) >= 2**63:
+            raise invalid(f"Failed to convert version: {number} to numeric.")
+        number = int(digits)
     unquote = urllib.parse.unquote
-    number = None if number is None else int(number)
     return unquote(name), number, label and unquote(label)
 
 

@@ -120,10 +120,8 @@ def _export_types(version_dir):
             "text_bytes": text,
         }
 
-    signatures = {
-        name: says_back(tf.as_dtype(name))
-        for name in "int8 uint8 int32 int64 uint32 uint64 double bool string".split()
-    }
+    dtypes = "int8 uint8 uint16 int32 int64 uint32 uint64 double bool string"
+    signatures = {name: says_back(tf.as_dtype(name)) for name in dtypes.split()}
     signatures["float"] = says_back(tf.float32, None)
     signatures["serving_default"] = tf.function(answer).get_concrete_function(
         tf.TensorSpec((None,), tf.int32, "number"),
@@ -133,6 +131,12 @@ def _export_types(version_dir):
     signatures["half"] = tf.function(
         lambda x: {"y": tf.cast(x, tf.float16)}
     ).get_concrete_function(tf.TensorSpec((None,), tf.float32, "x"))
+    signatures["nothing"] = tf.function(
+        lambda: {"y": tf.constant([1.5])}
+    ).get_concrete_function()
+    signatures["none"] = tf.function(lambda x: {"y": x[:0]}).get_concrete_function(
+        tf.TensorSpec((None,), tf.float32, "x")
+    )
     signatures["sums"] = tf.function(
         lambda x: {"sum": tf.reduce_sum(x)}
     ).get_concrete_function(tf.TensorSpec((None,), tf.float32, "x"))

@@ -2,9 +2,12 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import gzip
+import http.client
 import io
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -29,7 +32,6 @@ def _b64(data):
 PNG = _b64(_picture())
 JPEG = _b64(_picture("JPEG"))
 BOMB = _b64(_picture(size=(101, 100)))
-ROW = {"number": 3, "ratio": [1, 2], "text": "a"}
 
 
 def _answer(server, path, body):
@@ -41,226 +43,11 @@ def _identity(signature, **request):
     return {"signature_name": signature, **request}
 
 
-# What is asked of `types`, and the answer's JSON as TensorFlow Serving gives it.
-ANSWERS = {
-    "one row": (
-        {"instances": [ROW]},
-        '{"predictions": [{"doubled": 6, "quotient": 0.5, "text": "a", '
-        '"text_bytes": {"b64": "YQ=="}}]}',
-    ),
-    "columns": (
-        {"inputs": {"number": [1, -2], "ratio": [[1, 4], [6, 3]], "text": ["", "é"]}},
-        '{"outputs": {"doubled": [2, -4], "quotient": [0.25, 2.0], "text": ["", "é"], '
-        '"text_bytes": [{"b64": ""}, {"b64": "w6k="}]}}',
-    ),
-    "extra columns are passed over": (
-        {"inputs": {"number": [], "ratio": [[1, 1]], "text": [], "other": 1}},
-        '{"outputs": {"doubled": [], "quotient": [1.0], "text": [], "text_bytes": []}}',
-    ),
-    "nan and infinities": (
-        b'{"inputs": {"number": [1, 1, 1], "text": ["", "", ""],'
-        b' "ratio": [[1, 0], [-1, 0], [NaN, 1]]}}',
-        '{"outputs": {"doubled": [2, 2, 2], "quotient": [Infinity, -Infinity, NaN], '
-        '"text": ["", "", ""], "text_bytes": [{"b64": ""}, {"b64": ""}, {"b64": ""}]}}',
-    ),
-    "whole floats": (
-        _identity("float", inputs=[[1, 2.5], [-0.0, 1e30]]),
-        '{"outputs": [[1.0, 2.5], [-0.0, 1e+30]]}',
-    ),
-    "few digits": (_identity("float", instances=[0.1]), '{"predictions": [0.1]}'),
-    "scalar": (_identity("float", inputs=7), '{"outputs": 7.0}'),
-    "double": (_identity("double", instances=[0.1, 3]), '{"predictions": [0.1, 3.0]}'),
-    "bool": (
-        _identity("bool", instances=[True, False]),
-        '{"predictions": [true, false]}',
-    ),
-    "int8": (_identity("int8", instances=[-128, 127]), '{"predictions": [-128, 127]}'),
-    "uint8": (_identity("uint8", instances=[0, 255]), '{"predictions": [0, 255]}'),
-    "int64": (
-        _identity("int64", instances=[2**63 - 1]),
-        f'{{"predictions": [{2**63 - 1}]}}',
-    ),
-    "uint32": (
-        _identity("uint32", instances=[2**32 - 1]),
-        '{"predictions": [4294967295]}',
-    ),
-    "uint64": (
-        _identity("uint64", instances=[2**64 - 1]),
-        f'{{"predictions": [{2**64 - 1}]}}',
-    ),
-    "string and bytes": (
-        _identity("string", instances=["a", {"b64": "Yg=="}]),
-        '{"predictions": ["a", "b"]}',
-    ),
-    "base64 without padding": (
-        _identity("string", instances=[{"b64": "Yg"}]),
-        '{"predictions": ["b"]}',
-    ),
-    "base64 in lines": (
-        _identity("string", inputs=[{"b64": "YWJj\nZGVm"}]),
-        '{"outputs": ["abcdef"]}',
-    ),
-    "named rows of one input": (
-        _identity("int32", instances=[{"x": 1}, {"x": 2}]),
-        '{"predictions": [1, 2]}',
-    ),
-    "named column of one input": (
-        _identity("int32", inputs={"x": [4]}),
-        '{"outputs": [4]}',
-    ),
-    "nothing in columns": (_identity("int32", inputs=[]), '{"outputs": []}'),
-}
-
-
-@pytest.mark.parametrize("case", ANSWERS)
-def test_answers_are_those_of_tf_serving(server, case):
-    body, expected = ANSWERS[case]
-    status, answer = server.request(TYPES, body)
-    assert status == 200, answer
-    assert _tokens(answer) == _tokens(expected)
-
-
-def _tokens(text):
-    """JSON with its floats as they are written, so that 1.0 is not 1."""
-    return json.loads(text, parse_float=str, parse_constant=str)
-
-
-# What is asked of `types` and refused, with a part of the reason.
-REFUSED = {
-    "no body": (b"", "JSON Parse error: The document is empty"),
-    "blank": (b" \n", "JSON Parse error: The document is empty"),
-    "no JSON": (b"instances = [1, 2]", "JSON Parse error: Invalid value"),
-    "not ended": (b'{"instances": [1', "JSON Parse error"),
-    "more than one document": (b"{} {}", "JSON Parse error"),
-    "not UTF-8": (b'{"instances": ["\xff"]}', "JSON Parse error"),
-    "half a character": (
-        b'{"signature_name": "string", "instances": ["\\ud800"]}',
-        "JSON Parse error",
-    ),
-    "deep": (b'{"instances": ' + b"[" * 10**5, "JSON Parse error: nested too deeply"),
-    "deep but whole": (
-        b'{"signature_name": "float", "inputs": ' + b"[" * 900 + b"]" * 900 + b"}",
-        "more than 32 levels",
-    ),
-    "a list": (b"[1]", "Is not object"),
-    "neither form": ({}, "Missing 'inputs' or 'instances' key"),
-    "both forms": ({"instances": [1], "inputs": [1]}, "expecting only one of"),
-    "signature is a number": (
-        _identity(100, instances=[1]),
-        "'signature_name' key must be a string value.",
-    ),
-    "unknown signature": (
-        _identity("nope", instances=[1]),
-        'Serving signature name: "nope" not found in signature def',
-    ),
-    "instances is no list": ({"instances": ROW}, "'instances' to be an list/array"),
-    "instances is empty": ({"instances": []}, "No values in 'instances' array"),
-    "plain list for many inputs": ({"instances": [1]}, "expecting list of objects"),
-    "plain column for many inputs": ({"inputs": [1]}, "expecting an object"),
-    "object, then list": ({"instances": [ROW, [1]]}, "Expecting object but got list"),
-    "list, then object": (
-        _identity("string", instances=[["a"], {"x": ["b"]}]),
-        "Expecting value/list but got object",
-    ),
-    "a key too few": ({"instances": [{"number": 1}]}, "keys must be equal to: number"),
-    "a key too many": (
-        {"instances": [{**ROW, "more": 1}]},
-        "does not have named input: more",
-    ),
-    "a column too few": (
-        {"inputs": {"number": [1], "text": ["a"]}},
-        "Missing named input: ratio in 'inputs' object.",
-    ),
-    "ragged": (_identity("float", instances=[[1, 2], [3]]), "Expecting tensor size"),
-    "ragged inside": (
-        _identity("float", inputs=[[1, 2], [3]]),
-        "Encountered list at unexpected size",
-    ),
-    "shapes differ": (
-        _identity("float", instances=[[1, 2], [3, 4], [[5, 6]]]),
-        "Expecting shape",
-    ),
-    "number, then list": (_identity("float", inputs=[1, [1]]), "unexpected level"),
-    "list, then number": (_identity("float", inputs=[[1], 1]), "at incorrect level"),
-    "1.0 is no int": (
-        _identity("int32", instances=[1.0]),
-        "not of expected type: int32",
-    ),
-    "true is no int": (_identity("int32", instances=[True]), "not of expected type"),
-    "true is no float": (_identity("float", instances=[True]), "not of expected type"),
-    "1 is no bool": (_identity("bool", instances=[1]), "not of expected type: bool"),
-    "null": (
-        _identity("int32", instances=[None]),
-        "Type: Null is not of expected type",
-    ),
-    "text is no int": (_identity("int32", instances=["1"]), "Type: String is not"),
-    "1 is no text": (
-        _identity("string", instances=[1]),
-        "not of expected type: string",
-    ),
-    "an object is no int": (_identity("int32", inputs={"x": [{}]}), "Type: Object"),
-    "past uint8": (_identity("uint8", instances=[256]), "uint8, which holds 0 to 255"),
-    "below uint8": (_identity("uint8", instances=[-1]), "uint8, which holds 0 to 255"),
-    "past int32": (
-        _identity("int32", instances=[2**31]),
-        "not of expected type: int32",
-    ),
-    "past uint64": (_identity("uint64", instances=[2**64]), "not of expected type"),
-    "past float's digits": (
-        _identity("float", instances=[16777217]),
-        "Cannot convert JSON value: 16777217 to float without loss of precision.",
-    ),
-    "past float": (
-        _identity("float", instances=[1.7e308]),
-        "without loss of precision",
-    ),
-    "past double's digits": (
-        _identity("double", instances=[9007199254740993]),
-        "to double without loss of precision",
-    ),
-    "hundreds of digits": (
-        _identity("double", instances=[10**400]),
-        "loss of precision",
-    ),
-    "no base64": (
-        _identity("string", instances=[{"b64": "a-_b"}]),
-        "Unable to base64 decode",
-    ),
-    "base64 cut off": (_identity("string", instances=[{"b64": "YWJjZ"}]), "Unable to"),
-    "base64 padded wrongly": (
-        _identity("string", instances=[{"b64": "YQ="}]),
-        "Unable",
-    ),
-    "more than base64": (
-        _identity("string", inputs=[{"b64": "YQ==", "more": 1}]),
-        "not formatted correctly for base64 data",
-    ),
-    "half floats out": (
-        _identity("half", instances=[1.0]),
-        "Failed to write JSON value for tensor type: half",
-    ),
-    "wrong shape for the graph": (
-        {"inputs": {"number": [1], "ratio": [1], "text": ["a"]}},
-        "",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_tf_serving_refuses_is_refused_in_json(server, case):
-    body, reason = REFUSED[case]
-    status, answer = server.request(TYPES, body)
-    assert status == 400, answer
-    error = json.loads(answer)
-    assert list(error) == ["error"]
-    assert reason in error["error"]
-    assert len(error["error"]) < 2500
-
-
 PATHS = [
     ("GET", "/v1/models/embedder", 200, "AVAILABLE"),
     ("GET", "/V1/Models/embedder", 200, "AVAILABLE"),
-    ("GET", "/v1/models/embedder?some=query", 200, "AVAILABLE"),
+    ("GET", "/v1/models/embedder?a=b", 404, "any versions of model embedder?a=b"),
+    ("POST", EMBED + "?a=b", 400, "Malformed request: POST /v1/models/embedder:pred"),
     ("GET", "/v1/models/%65mbedder", 200, "AVAILABLE"),
     ("GET", "/v1/models/embedder/versions/1", 200, '"version": "1"'),
     ("GET", "/v1/models/embedder/labels/stable", 200, '"version": "1"'),
@@ -276,6 +63,10 @@ PATHS = [
     ("GET", "/v1/models/embedder/versions/1/metadata", 200, '"version": "1"'),
     ("GET", "/v1/models/nope/metadata", 404, "Servable not found for request: Latest"),
     ("GET", "/v1/models", 400, "Missing model name in request."),
+    ("GET", "/v1/models/versions/1", 400, "Missing model name in request."),
+    ("GET", "/v1/models/metadata", 404, "Could not find any versions of model meta"),
+    ("GET", f"/v1/models/embedder/versions/{'0' * 5000}1", 200, '"version": "1"'),
+    ("GET", f"/v1/models/embedder/versions/{'9' * 5000}", 400, "Failed to convert"),
     ("POST", "/v1/models", 400, "Malformed request: POST /v1/models"),
     ("GET", "/v1/models/", 400, "Malformed request"),
     ("GET", "/v1/models/embedder/", 400, "Malformed request"),
@@ -284,6 +75,7 @@ PATHS = [
     ("DELETE", "/v1/models/embedder", 400, "Malformed request: DELETE"),
     ("GET", EMBED, 400, "Malformed request: GET /v1/models/embedder:predict"),
     ("PUT", EMBED, 400, "Malformed request: PUT"),
+    ("POST", EMBED.replace("predict", "PREDICT"), 400, "Malformed request"),
     ("POST", EMBED + "/", 400, "Malformed request"),
     ("POST", "/v1/models/embedder", 400, "Malformed request"),
     ("POST", "/v1/models/embedder/metadata", 400, "Malformed request"),
@@ -309,6 +101,14 @@ def test_paths_are_those_of_tf_serving(server, method, path, expected, text):
             json.loads(answer)
     else:
         assert text in json.dumps(json.loads(answer))
+
+
+def test_a_path_may_be_a_whole_url(server):
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=30)
+    ) as connection:
+        connection.request("GET", f"{server.rest}/v1/models/embedder")
+        assert connection.getresponse().status == 200
 
 
 WANTED = [
@@ -410,9 +210,11 @@ def test_pictures_are_embedded_or_refused_by_name(server, case):
             400,
             "signature method_name to be tensor",
         ),
-        ("embedder", {"examples": {"x": 1}}, 400, "list/array"),
+        ("embedder", {"examples": {"x": 1}}, 400, "value to be an list/array"),
+        ("embedder", {"examples": []}, 400, "'examples' value is an empty array"),
+        ("embedder", {"context": [1]}, 400, "Example must be JSON object but got JSON"),
         ("embedder", {"examples": [[1]]}, 400, "Example must be JSON object"),
-        ("embedder", {}, 400, "examples"),
+        ("embedder", {}, 400, "key 'examples' is expected and was not found"),
         ("embedder", b"", 400, "document is empty"),
         ("embedder", _identity("no", examples=[{}]), 400, "No signature was found"),
         ("nope", {"examples": [{"x": 1}]}, 404, "Servable not found"),
@@ -469,6 +271,10 @@ def test_compressed_bodies_are_taken(server):
     status, answer = server.request(EMBED, body, headers=headers)
     assert status == 400
     assert "cannot be read" in json.loads(answer)["error"]
+    headers = {"Content-Encoding": "deflate"}
+    status, answer = server.request(EMBED, zlib.compress(body), headers=headers)
+    assert status == 400
+    assert "gzip is taken" in json.loads(answer)["error"]
 
 
 def test_a_request_larger_than_a_batch_is_answered_in_order(server, embed):
