@@ -96,6 +96,12 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         async with _answering(self._core, context, "Regress", request.model_spec.name):
             self._refuse(request, "regress")
 
+    async def MultiInference(self, request, context):
+        async with _answering(self._core, context, "MultiInference", ""):
+            raise ServingError(
+                "UNIMPLEMENTED", "MultiInference is not served here; Predict is"
+            )
+
     async def _predict(self, request):
         version = self._core.models.find(*_wanted(request))
         with version.in_use() as servable:
@@ -153,7 +159,8 @@ def _wanted(request):
         raise invalid("Missing ModelSpec")
     spec = request.model_spec
     number = spec.version.value if spec.HasField("version") else None
-    return spec.name, number, spec.version_label or None
+    label = spec.version_label if spec.HasField("version_label") else None
+    return spec.name, number, label
 
 
 def _checked_filter(names, outputs):

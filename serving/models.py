@@ -149,7 +149,7 @@ class Models:
         """
         if not name:
             raise invalid("ModelSpec has no name specified.")
-        if label:
+        if label is not None:
             number = self._labelled(name, label)
         model = self._models.get(name)
         available = model.available() if model else {}
@@ -169,7 +169,7 @@ class Models:
         Raises:
             ServingError: if there is none.
         """
-        if label:
+        if label is not None:
             number = self._labelled(name, label)
         versions = self._models[name].versions if name in self._models else {}
         if number is None and versions:

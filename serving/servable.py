@@ -45,7 +45,7 @@ class Signature:
 
     def check(self, inputs):
         """Raises ServingError unless the inputs have the names and dtypes asked for."""
-        if set(inputs) != set(self.inputs):
+        if len(inputs) != len(self.inputs):
             extra = ",".join(sorted(set(inputs) - set(self.inputs)))
             missing = ",".join(sorted(set(self.inputs) - set(inputs)))
             raise invalid(
@@ -54,6 +54,12 @@ class Signature:
                 f"len({{{','.join(self.inputs)}}}). Sent extra: {{{extra}}}. "
                 f"Missing but required: {{{missing}}}."
             )
+        for name in inputs:
+            if name not in self.inputs:
+                raise invalid(
+                    f"input tensor alias not found in signature: {name}. Inputs "
+                    f"expected to be in the set {{{','.join(self.inputs)}}}."
+                )
         for position, (name, spec) in enumerate(self.inputs.items()):
             sent = tf.as_dtype(inputs[name].dtype)
             if sent != spec.dtype:
@@ -132,16 +138,16 @@ class Servable:
             self.close()
             raise
 
-    def signature(self, name, code="FAILED_PRECONDITION"):
+    def signature(self, name):
         """The signature of a name, `serving_default` for an empty one.
 
         Raises:
-            ServingError: with the code, if there is none.
+            ServingError: FAILED_PRECONDITION, if there is none.
         """
         name = name or "serving_default"
         if name not in self.signatures:
             raise ServingError(
-                code, f'Serving signature name: "{name}" not found in signature def'
+                "FAILED_PRECONDITION", f'Serving signature key "{name}" not found.'
             )
         return self.signatures[name]
 

@@ -44,7 +44,13 @@ def from_proto(proto, name):
     """
     try:
         return _from_proto(proto)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        tf.errors.InvalidArgumentError,
+    ) as error:
         raise invalid(f"tensor parsing error: {name}: {error}") from error
 
 
@@ -90,7 +96,9 @@ def _from_proto(proto):
         raise ValueError(f"it has {count} elements, more than {_MOST_ELEMENTS}")
     if proto.tensor_content:
         if dtype == tf.string:
-            raise ValueError("strings cannot be packed into tensor_content")
+            # Each string's length, then their bytes, as only C++ packs them.
+            strings = tf.io.parse_tensor(proto.SerializeToString(), tf.string)
+            return np.array(strings.numpy(), object)
         return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape)
     return _repeated(_values(proto, dtype), count, dtype).reshape(shape)
 

@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -147,6 +148,19 @@ def test_half_floats_come_back_and_a_filter_chooses(predictions):
     assert list(response.outputs["doubled"].int_val) == [4]
 
 
+STRINGS = (
+    r'dtype: DT_STRING tensor_content: "\001\002abb" tensor_shape { dim { size: 2 } }'
+)
+
+
+def test_strings_may_be_packed_as_only_the_cpp_library_does(predictions):
+    request = _request(
+        'model_spec { name: "types" signature_name: "string" }'
+        f'inputs {{ key: "x" value {{ {STRINGS} }} }}'
+    )
+    assert list(predictions.Predict(request).outputs["y"].string_val) == [b"a", b"bb"]
+
+
 TENSOR = 'inputs { key: "x" value { %s } }'
 INT32 = 'model_spec { name: "types" signature_name: "int32" } ' + TENSOR
 UINT8 = 'model_spec { name: "types" signature_name: "uint8" } ' + TENSOR
@@ -170,10 +184,15 @@ REFUSED = {
         "INVALID_ARGUMENT",
         "Unrecognized servable version label: no",
     ),
+    "empty label": (
+        'model_spec { name: "embedder" version_label: "" }',
+        "INVALID_ARGUMENT",
+        "Unrecognized servable version label: ",
+    ),
     "unknown signature": (
         'model_spec { name: "types" signature_name: "no" }',
         "FAILED_PRECONDITION",
-        "not found",
+        'Serving signature key "no" not found.',
     ),
     "no input": (
         'model_spec { name: "embedder" }',
@@ -183,7 +202,13 @@ REFUSED = {
     "another input": (
         'model_spec { name: "embedder" } ' + TENSOR % ONE,
         "INVALID_ARGUMENT",
-        "Sent extra: {x}. Missing but required: {image_bytes}.",
+        "input tensor alias not found in signature: x. Inputs expected to be in the "
+        "set {image_bytes}.",
+    ),
+    "an input too many": (
+        INT32 % ONE + TENSOR.replace("x", "z") % ONE,
+        "INVALID_ARGUMENT",
+        "2!=1 len({x,z}) != len({x}). Sent extra: {z}. Missing but required: {}.",
     ),
     "wrong dtype": (
         INT32 % "dtype: DT_STRING string_val: 'a' tensor_shape { dim { size: 1 } }",
@@ -208,6 +233,12 @@ REFUSED = {
     ),
     "fewer bytes than elements": (
         UINT8 % 'dtype: DT_UINT8 tensor_content: "ab" tensor_shape { dim { size: 3 } }',
+        "INVALID_ARGUMENT",
+        "tensor parsing error: x",
+    ),
+    "fewer strings than elements": (
+        'model_spec { name: "types" signature_name: "string" }'
+        + TENSOR % STRINGS.replace("size: 2", "size: 3"),
         "INVALID_ARGUMENT",
         "tensor parsing error: x",
     ),
@@ -305,6 +336,11 @@ def test_other_methods_say_that_the_model_has_none(predictions, method, request_
         "INVALID_ARGUMENT", "signature method_name to be tensorflow/serving/"
     ):
         getattr(predictions, method)(request)
+
+
+def test_several_inferences_at_a_time_are_not_implemented(predictions):
+    with _refused("UNIMPLEMENTED", "Predict is"):
+        predictions.MultiInference(inference_pb2.MultiInferenceRequest())
 
 
 @pytest.mark.parametrize(
