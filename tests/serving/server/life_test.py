@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 
 import grpc
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -105,7 +106,13 @@ def test_versions_change_under_load_without_a_failed_request(
             stop.set()
     assert len(answers) > 100
     assert {status for status, _ in answers} == {200}
-    assert len({answer for _, answer in answers}) == 2
+    answers = [json.loads(answer)["predictions"] for _, answer in answers]
+    embeddings = np.concatenate(answers)
+    # Two models answered; their last digits depend on what shared a batch.
+    is_first = np.isclose(embeddings, embeddings[0], atol=1e-5).all(axis=1)
+    others = embeddings[~is_first]
+    assert len(others)
+    np.testing.assert_allclose(others, others[:1].repeat(len(others), 0), atol=1e-5)
     failed = [line for line in server.logs() if line["severity"] == "ERROR"]
     assert [(line["version"], line["message"]) for line in failed] == [
         (4, "version failed to load")
