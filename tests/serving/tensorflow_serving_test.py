@@ -284,4 +284,5 @@ def test_every_file_is_explained():
     readme = (ROOT / "README.md").read_text()
     for path in ROOT.iterdir():
         if path.name != "README.md":
-            assert f"({path.name})" in readme, path
+            name = f"`{path.name}/`" if path.is_dir() else f"({path.name})"
+            assert name in readme, path
