@@ -1,5 +1,7 @@
 """The training and test steps of `Twins` with the TensorFlow backend."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -36,6 +38,13 @@ class TensorFlowSteps(distribution.SeveralWorkers):
     @property
     def metrics(self):
         return list(self._means.values())
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, x=None, *args, **kwargs):
+        # Keras shuffles arrays alone, and warns of every dataset without this.
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
 
     def train_step(self, data):
         step = tf.cast(self.optimizer.iterations, tf.int64)

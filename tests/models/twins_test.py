@@ -1,5 +1,7 @@
 """The model: what it refuses, reports, saves, and that it trains what the loss says."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -45,6 +47,14 @@ def test_a_step_of_sgd_is_the_gradient_of_the_loss(pairs):
     assert logs.history["loss"] == [pytest.approx(float(value), rel=1e-5)]
     for w, old, g in zip(model.trainable_variables, before, gradients, strict=True):
         np.testing.assert_allclose(w.numpy(), old - 0.1 * g.numpy(), atol=1e-5)
+
+
+def test_fit_warns_of_nothing_for_a_dataset_in_its_own_order(pairs):
+    model = make_model()
+    model.compile("adam", loss=losses.HSICLoss())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(pairs, verbose=0)
 
 
 def test_metrics_are_their_definitions(pairs):
