@@ -28,11 +28,10 @@ def strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         InputError: for a strategy that this machine cannot run.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> kt.distribution.strategy("one").num_replicas_in_sync
-    1
+    Examples:
+        >>> import keras_twins as kt
+        >>> kt.distribution.strategy("one").num_replicas_in_sync
+        1
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto":

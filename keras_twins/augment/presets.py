@@ -251,12 +251,11 @@ def preset(name: str) -> Spec:
     Raises:
         InputError: if there is no such preset.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> spec = kt.augment.preset("imagenet")
-    >>> spec["image_size"], spec["view_a"]["blur"], spec["view_b"]["blur"]
-    (224, 1.0, 0.1)
+    Examples:
+        >>> import keras_twins as kt
+        >>> spec = kt.augment.preset("imagenet")
+        >>> spec["image_size"], spec["view_a"]["blur"], spec["view_b"]["blur"]
+        (224, 1.0, 0.1)
     """
     from keras_twins.errors import InputError
 

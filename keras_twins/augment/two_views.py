@@ -59,15 +59,14 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         ValueError: if the images have no four axes, no pixel or none of the channels
             above, or if there are more or fewer keys than images.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> black = np.zeros((2, 8, 8, 3), np.uint8)
-    >>> view_a, view_b = kt.augment.TwoViews("digits", seed=0)(black)
-    >>> view_a.shape, view_b.shape
-    (TensorShape([2, 16, 16, 3]), TensorShape([2, 16, 16, 3]))
-    >>> round(float(view_a[0, 0, 0, 0]), 4)  # (0 − mean) / std
-    -0.8112
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> black = np.zeros((2, 8, 8, 3), np.uint8)
+        >>> view_a, view_b = kt.augment.TwoViews("digits", seed=0)(black)
+        >>> view_a.shape, view_b.shape
+        (TensorShape([2, 16, 16, 3]), TensorShape([2, 16, 16, 3]))
+        >>> round(float(view_a[0, 0, 0, 0]), 4)  # (0 − mean) / std
+        -0.8112
     """
 
     def __init__(

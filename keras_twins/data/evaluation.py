@@ -33,13 +33,12 @@ def evaluation_pipeline(
     Raises:
         ValueError: if `resize` is smaller than `image_size`.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> images = kt.data.load("digits", "test")
-    >>> batches = kt.data.evaluation_pipeline(images, image_size=16, batch_size=100)
-    >>> [len(batch) for batch in batches]
-    [100, 100, 100, 60]
+    Examples:
+        >>> import keras_twins as kt
+        >>> images = kt.data.load("digits", "test")
+        >>> batches = kt.data.evaluation_pipeline(images, image_size=16, batch_size=100)
+        >>> [len(batch) for batch in batches]
+        [100, 100, 100, 60]
     """
 
     def prepare(images, *labels):

@@ -50,15 +50,14 @@ def load(
     Raises:
         InputError: if there is no such collection, split or label.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> digits = kt.data.load("digits", "test", labels=True)
-    >>> len(digits)
-    360
-    >>> image, label = next(iter(digits))
-    >>> image.shape, int(label)
-    (TensorShape([8, 8, 3]), 1)
+    Examples:
+        >>> import keras_twins as kt
+        >>> digits = kt.data.load("digits", "test", labels=True)
+        >>> len(digits)
+        360
+        >>> image, label = next(iter(digits))
+        >>> image.shape, int(label)
+        (TensorShape([8, 8, 3]), 1)
     """
     return _open(name, split, data_dir, download, without).dataset(labels)
 
@@ -78,12 +77,11 @@ def describe(
     Raises:
         InputError: as `load`.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> digits = kt.data.describe("digits")
-    >>> digits.num_images, digits.image_shape
-    (1437, (8, 8, 3))
+    Examples:
+        >>> import keras_twins as kt
+        >>> digits = kt.data.describe("digits")
+        >>> digits.num_images, digits.image_shape
+        (1437, (8, 8, 3))
     """
     source = _open(name, split, data_dir, download, without)
     return Description(

@@ -72,15 +72,14 @@ def two_view_pipeline(
             share it equally.
         ValueError: if another argument is invalid.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> views = kt.augment.TwoViews("digits", seed=0)
-    >>> pairs = kt.data.two_view_pipeline(kt.data.load("digits"), views, 64)
-    >>> len(pairs)  # 1437 // 64
-    22
-    >>> [view.shape for view in pairs.element_spec]
-    [TensorShape([64, 16, 16, 3]), TensorShape([64, 16, 16, 3])]
+    Examples:
+        >>> import keras_twins as kt
+        >>> views = kt.augment.TwoViews("digits", seed=0)
+        >>> pairs = kt.data.two_view_pipeline(kt.data.load("digits"), views, 64)
+        >>> len(pairs)  # 1437 // 64
+        22
+        >>> [view.shape for view in pairs.element_spec]
+        [TensorShape([64, 16, 16, 3]), TensorShape([64, 16, 16, 3])]
     """
     if service is not None and start is None:
         raise ValueError(

@@ -208,12 +208,11 @@ def from_arrays(
     Raises:
         ValueError: if shapes, dtypes or the range of values are others.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> images = kt.data.from_arrays(np.zeros((10, 28, 28), np.uint8))
-    >>> len(images), images.element_spec.shape
-    (10, TensorShape([28, 28, 3]))
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> images = kt.data.from_arrays(np.zeros((10, 28, 28), np.uint8))
+        >>> len(images), images.element_spec.shape
+        (10, TensorShape([28, 28, 3]))
     """
     images = _rgb_array(images)
     if labels is not None:

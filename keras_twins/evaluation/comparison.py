@@ -132,11 +132,10 @@ def interval(values: Sequence[float]) -> float | None:
     Returns:
         float, or None for a single value.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> round(kt.evaluation.interval([0.5, 0.6, 0.7]), 4)  # 4.3027 · 0.1 / √3
-    0.2484
+    Examples:
+        >>> import keras_twins as kt
+        >>> round(kt.evaluation.interval([0.5, 0.6, 0.7]), 4)  # 4.3027 · 0.1 / √3
+        0.2484
     """
     if len(values) < 2:
         return None

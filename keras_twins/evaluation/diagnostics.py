@@ -25,11 +25,10 @@ def embedding_std(z: npt.ArrayLike) -> float:
     Raises:
         ValueError: if z is no matrix.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> round(kt.evaluation.embedding_std([[1, 0], [-1, 0], [0, 1], [0, -1]]), 6)
-    1.0
+    Examples:
+        >>> import keras_twins as kt
+        >>> round(kt.evaluation.embedding_std([[1, 0], [-1, 0], [0, 1], [0, -1]]), 6)
+        1.0
     """
     z = _normalise(_matrix("z", z))
     return float(np.sqrt(z.shape[1]) * z.std(axis=0).mean())
@@ -51,11 +50,10 @@ def effective_rank(z: npt.ArrayLike) -> float:
     Raises:
         ValueError: if z is no matrix.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> round(kt.evaluation.effective_rank([[1, 0], [0, 1], [0, 0]]), 6)
-    2.0
+    Examples:
+        >>> import keras_twins as kt
+        >>> round(kt.evaluation.effective_rank([[1, 0], [0, 1], [0, 0]]), 6)
+        2.0
     """
     z = _matrix("z", z)
     # R of z = QR has the singular values of z and only D rows.
@@ -81,11 +79,10 @@ def covariance_spectrum(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Raises:
         ValueError: if z is no matrix.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> kt.evaluation.covariance_spectrum([[3, 0], [-3, 0], [0, 1], [0, -1]])
-    array([4.5, 0.5])
+    Examples:
+        >>> import keras_twins as kt
+        >>> kt.evaluation.covariance_spectrum([[3, 0], [-3, 0], [0, 1], [0, -1]])
+        array([4.5, 0.5])
     """
     z = _matrix("z", z)
     centred = z - z.mean(axis=0)
@@ -109,11 +106,10 @@ def alignment(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     Raises:
         ValueError: if they are no matrices of one shape.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> kt.evaluation.alignment([[1, 0], [0, 2]], [[1, 0], [3, 0]])  # 0 and 2
-    1.0
+    Examples:
+        >>> import keras_twins as kt
+        >>> kt.evaluation.alignment([[1, 0], [0, 2]], [[1, 0], [3, 0]])  # 0 and 2
+        1.0
     """
     z_a, z_b = _pair(z_a, z_b)
     differences = _normalise(z_a) - _normalise(z_b)
@@ -135,11 +131,10 @@ def uniformity(z: npt.ArrayLike) -> float:
     Raises:
         ValueError: if z is no matrix with two rows or more.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> round(kt.evaluation.uniformity([[1, 0], [-1, 0]]), 6)  # −2 · 2²
-    -8.0
+    Examples:
+        >>> import keras_twins as kt
+        >>> round(kt.evaluation.uniformity([[1, 0], [-1, 0]]), 6)  # −2 · 2²
+        -8.0
     """
     z = _normalise(_matrix("z", z, rows=2))
     total = 0.0
@@ -166,12 +161,11 @@ def on_diagonal(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     Raises:
         ValueError: if they are no matrices of one shape with two rows or more.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> round(kt.evaluation.on_diagonal(z, z), 4)
-    1.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> round(kt.evaluation.on_diagonal(z, z), 4)
+        1.0
     """
     return float(np.mean(np.diagonal(_cross_correlation(z_a, z_b))))
 
@@ -192,12 +186,11 @@ def off_diagonal(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
         ValueError: if they are no matrices of one shape with two rows and two columns
             or more.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> round(kt.evaluation.off_diagonal(z, z[:, ::-1]), 4)
-    1.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> round(kt.evaluation.off_diagonal(z, z[:, ::-1]), 4)
+        1.0
     """
     correlations = _cross_correlation(z_a, z_b)
     width = len(correlations)
@@ -226,12 +219,11 @@ def linear_hsic(z_a: npt.ArrayLike, z_b: npt.ArrayLike) -> float:
     Raises:
         ValueError: if they are no matrices of one shape with two rows or more.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> round(kt.evaluation.linear_hsic(z, z), 3)
-    2.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> round(kt.evaluation.linear_hsic(z, z), 3)
+        2.0
     """
     return float(np.sum(np.square(_cross_correlation(z_a, z_b))))
 

@@ -76,13 +76,12 @@ def embed(
             a folder without an exported model.
         ValueError: for a dataset or encoder of another kind.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> digits = kt.data.load("digits", "test", labels=True)
-    >>> features, labels = kt.evaluation.embed(kt.evaluation.raw_pixels, digits)
-    >>> features.shape, labels.shape  # 8 · 8 · 3
-    ((360, 192), (360,))
+    Examples:
+        >>> import keras_twins as kt
+        >>> digits = kt.data.load("digits", "test", labels=True)
+        >>> features, labels = kt.evaluation.embed(kt.evaluation.raw_pixels, digits)
+        >>> features.shape, labels.shape  # 8 · 8 · 3
+        ((360, 192), (360,))
     """
     batches, labelled = _batches(dataset)
     if isinstance(encoder, str | os.PathLike):

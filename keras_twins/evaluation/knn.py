@@ -47,12 +47,11 @@ def knn_accuracy(
         ValueError: for shapes that do not match, or a k, temperature or top that makes
             no sense.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
-    >>> kt.evaluation.knn_accuracy(x, y, [[4, 1], [1, 4]], [0, 0], k=2)
-    0.5
+    Examples:
+        >>> import keras_twins as kt
+        >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+        >>> kt.evaluation.knn_accuracy(x, y, [[4, 1], [1, 4]], [0, 0], k=2)
+        0.5
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x, test_y = checks.check_test(test_x, test_y, train_x.shape[1], classes)
@@ -94,13 +93,12 @@ def knn_predict(
     Raises:
         InputError, ValueError: as `knn_accuracy`.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
-    >>> kt.evaluation.knn_predict(x, y, [[4, 1], [1, 4]], k=2)
-    array([[1., 0.],
-           [0., 1.]], dtype=float32)
+    Examples:
+        >>> import keras_twins as kt
+        >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+        >>> kt.evaluation.knn_predict(x, y, [[4, 1], [1, 4]], k=2)
+        array([[1., 0.],
+               [0., 1.]], dtype=float32)
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x = checks.check_width(checks.check_features("test", test_x), train_x.shape[1])

@@ -67,12 +67,11 @@ def linear_probe(
             (none can be held out), or test classes that the training set does not have.
         ValueError: for shapes that do not match, or another protocol.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
-    >>> kt.evaluation.linear_probe(x, y, [[4, 1], [1, 4]], [0, 0])
-    0.5
+    Examples:
+        >>> import keras_twins as kt
+        >>> x, y = [[10, 1], [10, -1], [1, 10], [-1, 10]], [0, 0, 1, 1]
+        >>> kt.evaluation.linear_probe(x, y, [[4, 1], [1, 4]], [0, 0])
+        0.5
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -115,11 +114,10 @@ def few_labels(
     Raises:
         InputError: if a class has fewer images than that.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> kt.evaluation.few_labels([7, 7, 7, 9, 9, 9], per_class=1, seed=0)
-    array([2, 4])
+    Examples:
+        >>> import keras_twins as kt
+        >>> kt.evaluation.few_labels([7, 7, 7, 9, 9, 9], per_class=1, seed=0)
+        array([2, 4])
     """
     labels = np.asarray(labels)
     generator = np.random.default_rng(seed)

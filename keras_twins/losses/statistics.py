@@ -184,13 +184,12 @@ def cross_correlation(
     Raises:
         ValueError: for inputs that are no matrices of one shape with two rows or more.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> np.array(kt.losses.cross_correlation(z, z[:, ::-1], eps=0.0))
-    array([[0., 1.],
-           [1., 0.]], dtype=float32)
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> np.array(kt.losses.cross_correlation(z, z[:, ::-1], eps=0.0))
+        array([[0., 1.],
+               [1., 0.]], dtype=float32)
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)
@@ -215,12 +214,11 @@ def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> 
     Raises:
         ValueError: for inputs that are no matrices of one shape with two rows or more.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    >>> float(kt.losses.linear_hsic(z, z, eps=0.0))  # C is the identity
-    2.0
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> float(kt.losses.linear_hsic(z, z, eps=0.0))  # C is the identity
+        2.0
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     check_pair(z_a, z_b)

@@ -24,14 +24,13 @@ def with_normalisation(
         `keras.Model` from images in 0..255 to embeddings; it shares the encoder's
         weights.
 
-    Example:
-
-    >>> import numpy as np, keras_twins as kt
-    >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
-    >>> of_pixels = kt.models.with_normalisation(encoder, (0.5,) * 3, (0.25,) * 3)
-    >>> grey, zeros = np.full((1, 16, 16, 3), 127.5), np.zeros((1, 16, 16, 3))
-    >>> np.allclose(of_pixels(grey), encoder(zeros), atol=1e-5)
-    True
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
+        >>> of_pixels = kt.models.with_normalisation(encoder, (0.5,) * 3, (0.25,) * 3)
+        >>> grey, zeros = np.full((1, 16, 16, 3), 127.5), np.zeros((1, 16, 16, 3))
+        >>> np.allclose(of_pixels(grey), encoder(zeros), atol=1e-5)
+        True
     """
     inputs = keras.Input(encoder.input_shape[1:], name="images")
     scale = [1.0 / (255.0 * s) for s in std]

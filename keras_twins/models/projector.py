@@ -30,14 +30,13 @@ def projector(
     Raises:
         ValueError: for no widths or a width below 1.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> projector = kt.models.projector(64, (128, 128))
-    >>> projector.output_shape
-    (None, 128)
-    >>> projector.count_params()  # 64 · 128, 4 · 128 of the batch norm, 128 · 128
-    25088
+    Examples:
+        >>> import keras_twins as kt
+        >>> projector = kt.models.projector(64, (128, 128))
+        >>> projector.output_shape
+        (None, 128)
+        >>> projector.count_params()  # 64 · 128, 4 · 128 of the batch norm, 128 · 128
+        25088
     """
     widths = tuple(widths)
     if not widths or any(width < 1 for width in widths):

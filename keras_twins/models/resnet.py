@@ -110,12 +110,11 @@ def residual_encoder(
     Raises:
         ValueError: for a stem or block that does not exist or widths without depths.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
-    >>> encoder.output_shape, encoder.count_params()
-    ((None, 16), 5240)
+    Examples:
+        >>> import keras_twins as kt
+        >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
+        >>> encoder.output_shape, encoder.count_params()
+        ((None, 16), 5240)
     """
     if stem not in STEMS:
         raise ValueError(
@@ -155,12 +154,11 @@ def resnet18(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
 def resnet20(input_shape: Shape, stem: Stem = "cifar") -> keras.Model:
     """ResNet-20 of the CIFAR-10 experiments: width 64; see `residual_encoder`.
 
-    Example:
-
-    >>> import keras_twins as kt
-    >>> encoder = kt.models.resnet20((32, 32, 3))
-    >>> encoder.output_shape, encoder.count_params()
-    ((None, 64), 273392)
+    Examples:
+        >>> import keras_twins as kt
+        >>> encoder = kt.models.resnet20((32, 32, 3))
+        >>> encoder.output_shape, encoder.count_params()
+        ((None, 64), 273392)
     """
     return residual_encoder(input_shape, stem, (16, 32, 64), (3, 3, 3), name="resnet20")
 

@@ -60,18 +60,17 @@ class Twins(_Steps, keras.Model):
         ValueError: for an encoder or projector that is not built, embeddings that are
             not flat, or a projector of another width.
 
-    Example:
-
-    >>> import numpy as np, tensorflow as tf, keras_twins as kt
-    >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
-    >>> model = kt.models.Twins(encoder, kt.models.projector(16, (64, 64)))
-    >>> model.compile("adam", loss=kt.losses.HSICLoss())
-    >>> view_a, view_b = np.random.default_rng(0).normal(size=(2, 64, 16, 16, 3))
-    >>> pairs = tf.data.Dataset.from_tensors((view_a, view_b))
-    >>> sorted(model.fit(pairs, verbose=0).history)
-    ['effective_rank', 'embedding_std', 'loss', 'off_diagonal', 'on_diagonal']
-    >>> model.embed(view_a).shape
-    (64, 16)
+    Examples:
+        >>> import numpy as np, tensorflow as tf, keras_twins as kt
+        >>> encoder = kt.models.residual_encoder((16, 16, 3), "small", (8, 16), (1, 1))
+        >>> model = kt.models.Twins(encoder, kt.models.projector(16, (64, 64)))
+        >>> model.compile("adam", loss=kt.losses.HSICLoss())
+        >>> view_a, view_b = np.random.default_rng(0).normal(size=(2, 64, 16, 16, 3))
+        >>> pairs = tf.data.Dataset.from_tensors((view_a, view_b))
+        >>> sorted(model.fit(pairs, verbose=0).history)
+        ['effective_rank', 'embedding_std', 'loss', 'off_diagonal', 'on_diagonal']
+        >>> model.embed(view_a).shape
+        (64, 16)
     """
 
     def __init__(

@@ -39,14 +39,13 @@ class LARS(keras.optimizers.Optimizer):
     Raises:
         ValueError: for a value out of its range.
 
-    Example:
-
-    >>> import keras, keras_twins as kt
-    >>> optimizer = kt.optimizers.LARS(0.1, momentum=0.0, weight_decay=0.0)
-    >>> weight = keras.Variable([[3.0, 4.0]])
-    >>> optimizer.apply([keras.ops.convert_to_tensor([[0.0, 2.0]])], [weight])
-    >>> keras.ops.convert_to_numpy(weight)  # 4 − 0.1 · 2 · 0.001 · 5 / 2
-    array([[3.    , 3.9995]], dtype=float32)
+    Examples:
+        >>> import keras, keras_twins as kt
+        >>> optimizer = kt.optimizers.LARS(0.1, momentum=0.0, weight_decay=0.0)
+        >>> weight = keras.Variable([[3.0, 4.0]])
+        >>> optimizer.apply([keras.ops.convert_to_tensor([[0.0, 2.0]])], [weight])
+        >>> keras.ops.convert_to_numpy(weight)  # 4 − 0.1 · 2 · 0.001 · 5 / 2
+        array([[3.    , 3.9995]], dtype=float32)
     """
 
     def __init__(
