@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint docs bench drill clean
+.PHONY: quickstart test test-backends lint types docs bench drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,13 +30,20 @@ test-backends: $(VENV)/installed
 	  else echo "$$backend is not installed: not tested"; fi; \
 	done
 
-lint: $(VENV)/installed
+lint: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 # The site, into site/; a broken link or docstring is an error.
 docs: $(VENV)/installed
 	$(BIN)/mkdocs build --strict
+
+# The folders as one package, as they are once installed; what is checked is the signatures.
+types: $(VENV)/installed
+	rm -rf build/types && mkdir -p build/types/keras_twins
+	ln -s $(CURDIR)/keras_twins/* $(CURDIR)/configs $(CURDIR)/export $(CURDIR)/serving \
+	  build/types/keras_twins/
+	$(BIN)/mypy
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.loss

@@ -62,7 +62,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
         self.temperature = temperature
         self.tensorboard = tensorboard
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         last = epoch + 1 == self.params["epochs"]
         if (epoch + 1) % self.every_epochs and not last:
             return

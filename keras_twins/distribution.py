@@ -214,13 +214,15 @@ def _needs_repair():
     return tuple(map(int, keras.__version__.split(".")[:2])) < _REPAIRED
 
 
-class SeveralWorkers:
-    """Mixin of a built `keras.Model`: `fit` under every `tf.distribute` strategy.
+class SeveralWorkers(keras.Model):
+    """Base of a built `keras.Model`: `fit` under every `tf.distribute` strategy.
 
     Keras 3 builds a model by averaging its first batch over replicas, which fails for
     shards of unlike sizes, and for workers in several processes (keras-team/keras issue
     20585); a model that is built when it is made needs none of that.
     """
+
+    train_function: Callable[..., Any] | None
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if not _needs_repair():

@@ -16,7 +16,7 @@ import random
 import time
 import urllib.parse
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ from keras_twins.serving.transports import (
 )
 
 __all__ = ["EmbeddingClient", "ImageError", "ServerError"]
+
+_Batch: TypeAlias = list[tuple[int, Picture]]
+_Answer: TypeAlias = concurrent.futures.Future[npt.NDArray[np.float32]]
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -125,7 +128,7 @@ class EmbeddingClient:
             raise InputError(
                 f"images: expected a list; got one {type(images).__name__}"
             )
-        pending = collections.deque()
+        pending: collections.deque[tuple[_Batch, _Answer]] = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(self._requests_at_a_time) as pool:
             try:
                 numbered = enumerate(images)

@@ -1,6 +1,7 @@
 """What a trained encoder is compared with."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,7 +94,7 @@ def compare(
         InputError: for a dataset without labels, and as `embed`, `knn_accuracy` and
             `linear_probe`.
     """
-    rows = []
+    rows: list[Row] = []
     for name, encoder in encoders.items():
         if verbose:
             print(name, flush=True)
@@ -105,13 +106,13 @@ def compare(
             few = _at_most(smallest_class, few, "labels a class", "in one class")
         data = train_x, train_y, test_x, test_y
         draws = _few_label_probes(*data, few, seed, protocol)
-        settings = {"k": k, "temperature": temperature}
+        knn = functools.partial(knn_accuracy, *data, k=k, temperature=temperature)
         several = len(np.unique(train_y)) > 5
         rows.append(
             Row(
                 name=name,
-                knn=knn_accuracy(*data, **settings),
-                knn_top5=knn_accuracy(*data, **settings, top=5) if several else None,
+                knn=knn(),
+                knn_top5=knn(top=5) if several else None,
                 linear_probe=linear_probe(*data, seed=seed, protocol=protocol),
                 few_label_probe=float(np.mean(draws)),
                 few_label_interval=interval(draws),

@@ -1,7 +1,6 @@
 """Embeddings of a data set."""
 
 import os
-import pathlib
 from collections.abc import Callable
 from typing import TypeAlias, overload
 
@@ -91,20 +90,21 @@ def embed(
     labels = Array() if labelled else None
     with features:
         for batch in _progress(batches, verbose):
-            images, batch_labels = batch if labelled else (batch, None)
-            images = tf.cast(images, tf.float32)
+            images = tf.cast(batch[0] if labelled else batch, tf.float32)
             rows = _checked(run(images), len(images))
-            if not labelled:
+            if labels is None:
                 features.append(rows)
                 continue
-            batch_labels = batch_labels.numpy().astype(np.int64)
+            batch_labels = batch[1].numpy().astype(np.int64)
             features.append(rows, batch_labels)
             labels.append(batch_labels)
         found = features.finish()
-    labels = labels.finish() if labelled else None
-    if isinstance(features, NpyFile) and labelled:
-        np.save(pathlib.Path(output).with_suffix(".labels.npy"), labels)
-    return found, labels
+    if labels is None:
+        return found, None
+    found_labels = labels.finish()
+    if isinstance(features, NpyFile):
+        np.save(features.labels_path, found_labels)
+    return found, found_labels
 
 
 def _batches(dataset):

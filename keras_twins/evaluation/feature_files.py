@@ -71,6 +71,7 @@ class NpyFile:
     def __init__(self, path):
         self._path = pathlib.Path(path)
         self._partial = self._path.with_name(self._path.name + ".partial")
+        self.labels_path = self._path.with_suffix(".labels.npy")
         self._count = 0
         self._width = None
 

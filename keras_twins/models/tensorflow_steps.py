@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_twins import distribution
 from keras_twins.losses import TwinLoss
+from keras_twins.types import Tensor
 
 # A singular value decomposition costs little beside a step, but not nothing.
 _STEPS_BETWEEN_SPECTRA = 16
@@ -46,7 +47,7 @@ class TensorFlowSteps(distribution.SeveralWorkers):
             kwargs.setdefault("shuffle", False)
         return super().fit(x, *args, **kwargs)
 
-    def train_step(self, data):
+    def train_step(self, data: Tensor) -> dict[str, tf.Tensor]:
         step = tf.cast(self.optimizer.iterations, tf.int64)
         pair = self._pair(data, step)
         variables = self.trainable_variables
@@ -60,7 +61,7 @@ class TensorFlowSteps(distribution.SeveralWorkers):
         self._update_spectrum(embedding, weight=tf.cast(now, tf.float32))
         return self.get_metrics_result()
 
-    def test_step(self, data):
+    def test_step(self, data: Tensor) -> dict[str, tf.Tensor]:
         # Steps are counted from 0, so that no training step shares these views.
         pair = self._pair(data, tf.constant(-1, tf.int64))
         embedding, terms, _ = self._forward(pair, training=False)

@@ -15,7 +15,7 @@ if keras.backend.backend() == "tensorflow":
     from keras_twins.models.tensorflow_steps import TensorFlowSteps as _Steps
 else:
 
-    class _Steps:
+    class _Steps:  # type: ignore[no-redef]  # One of the two is defined.
         """Keras's own steps, which call `Twins.compute_loss`."""
 
 
