@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -43,6 +44,15 @@ def test_an_arrow_that_follows_from_others_is_left_out():
     pairs = {("a", "b"), ("b", "c"), ("a", "c")}
     assert house._follows("a", "c", pairs)
     assert not house._follows("a", "b", pairs)
+
+
+@pytest.mark.parametrize("folder", ["keras_twins", "export", "serving"])
+def test_examples_in_docstrings_are_code_on_a_page(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        found = re.search(
+            r"^ +Example:\n\n +>>>", path.read_text("utf-8"), re.MULTILINE
+        )
+        assert not found, f"{path}: write `Examples:` and indent what follows"
 
 
 def test_the_citation_file_is_one():
