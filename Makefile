@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint types docs bench drill clean
+.PHONY: quickstart test test-backends lint types docs bench fuzz reproduce drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,16 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.train_step
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.serving
+
+# More than 10 000 cases each for what is read and for the server.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pytest --hypothesis-profile=long $(shell find tests -name fuzz_test.py)
+
+# Rows of configurations and seeds into results/table.md, beside published figures.
+ROWS ?= quick
+DATA_DIR ?=
+reproduce: $(VENV)/installed
+	$(BIN)/python -m benchmarks.reproduce --rows=$(ROWS) --data_dir=$(DATA_DIR)
 
 # Ten minutes of faults on real processes; `make drill MINUTES=1` for one round.
 MINUTES ?= 10

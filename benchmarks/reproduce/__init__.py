@@ -1,0 +1,1 @@
+"""Runs a table of configurations and seeds: `python -m benchmarks.reproduce`."""
