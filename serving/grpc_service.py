@@ -4,6 +4,7 @@ import contextlib
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -25,12 +26,13 @@ _MODELS = "tensorflow.serving.ModelService"
 def make_server(limits):
     """A `grpc.aio` server that takes requests as large as the limits say."""
     return grpc.aio.server(
+        interceptors=[_Readable()],
         options=[
             ("grpc.max_receive_message_length", limits.body_bytes),
             ("grpc.max_send_message_length", -1),
             # A second server on the port is an error, not a share of its requests.
             ("grpc.so_reuseport", 0),
-        ]
+        ],
     )
 
 
@@ -141,6 +143,30 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
             response = model_management_pb2.ReloadConfigResponse()
             response.status.error_message = ""
             return response
+
+
+class _Readable(grpc.aio.ServerInterceptor):
+    """Refuses what is no message with the status of gRPC's C++, without a traceback."""
+
+    async def intercept_service(self, continuation, details):
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def deserialize(sent):
+            try:
+                return handler.request_deserializer(sent)
+            except DecodeError as error:
+                return error
+
+        async def answer(request, context):
+            if isinstance(request, DecodeError):
+                await context.abort(grpc.StatusCode.INTERNAL, str(request))
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer, deserialize, handler.response_serializer
+        )
 
 
 @contextlib.asynccontextmanager
