@@ -14,6 +14,7 @@ from mkdocs.structure.files import File
 ROOT = pathlib.Path(__file__).parent.parent
 
 _FILES = "files/"
+_COPIED = (".ipynb", ".png", ".svg")  # not shown as text
 _LINK = re.compile(r"\]\(([^)#\s:]+)")
 
 
@@ -24,10 +25,12 @@ def on_files(files, config):
         text = files.get_file_from_path(page).content_string
         for link in _LINK.findall(text):
             path = _path(link, page)
-            if _is_outside(path) and not files.get_file_from_path(_page(path)):
-                content = _content(path)
-                files.append(File.generated(config, _page(path), content=content))
-                pages.append(_page(path))
+            if not _is_outside(path) or files.get_file_from_path(_page(path)):
+                continue
+            file = _file(path, config)
+            files.append(file)
+            if file.is_documentation_page():
+                pages.append(file.src_uri)
     return files
 
 
@@ -60,8 +63,14 @@ def _is_outside(path):
 
 
 def _page(path):
-    """The page that shows a file."""
-    return _FILES + path if path.endswith(".md") else f"{_FILES}{path}.md"
+    """The page that shows a file, or its copy."""
+    return _FILES + path if path.endswith((".md", *_COPIED)) else f"{_FILES}{path}.md"
+
+
+def _file(path, config):
+    if path.endswith(_COPIED):
+        return File.generated(config, _page(path), abs_src_path=ROOT / path)
+    return File.generated(config, _page(path), content=_content(path))
 
 
 def _content(path):
