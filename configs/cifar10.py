@@ -14,8 +14,6 @@ Published: 92.10 % (online linear probe, 1000 epochs, solo-learn's README, its o
 settings); 84.2 % (kNN with k 200, 200 epochs, lightly's benchmarks, its own settings).
 
 Measured by us: nothing yet at this length.
-
-Deviation: the note's code L2-normalises the projector's output before standardising it.
 """
 
 from keras_twins.configs import common

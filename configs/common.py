@@ -40,6 +40,7 @@ def base(views):
     # Model and loss.
     config.encoder = ConfigDict({"name": "resnet18", "stem": "cifar"})
     config.projector = (512, 128)
+    config.projector_unit_length = False
     config.loss = ConfigDict(
         {
             "name": "barlow_twins",
@@ -107,6 +108,7 @@ def note(config):
     """Settings of the note (arXiv 2104.13712) and its code, for images of any size."""
     config.batch_size = 128
     config.projector = (512, 128)
+    config.projector_unit_length = True
     config.loss.redundancy_weight = 0.0078125
     # The code divides by N - 1 where it standardises, and by N in C.
     config.loss.ddof = 1
@@ -131,6 +133,7 @@ def official(config):
     devices = 32
     config.batch_size = 2048
     config.projector = (8192, 8192, 8192)
+    config.projector_unit_length = False
     config.loss.redundancy_weight = 0.0051
     config.loss.ddof = 0
     config.loss.eps = 1e-5

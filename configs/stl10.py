@@ -17,8 +17,7 @@ images it makes 70 pixels wide and cuts to 64:
 
 Measured by us: nothing yet.
 
-Deviations: the note's code follows a stem of stride 1 with max pooling; it
-L2-normalises the projector's output before standardising it.
+Deviation: the note's code follows a stem of stride 1 with max pooling.
 """
 
 from keras_twins.configs import common

@@ -77,6 +77,7 @@ _EXPECTED = {
     "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),
     "views_on_device": _TRUTH,
     "projector": (_is_widths, "one or several whole numbers of at least 1"),
+    "projector_unit_length": _TRUTH,
     "precision": (lambda value: value in _PRECISIONS, f"one of {_PRECISIONS}"),
     "epochs": _whole(1),
     "optimizer.learning_rate": _number(0),

@@ -151,7 +151,9 @@ def model(config):
     """The configured `Twins`, compiled, with weights that the seed decides."""
     keras.utils.set_random_seed(config.seed)
     body = encoder(config)
-    head = models.projector(body.output_shape[-1], config.projector)
+    head = models.projector(
+        body.output_shape[-1], config.projector, config.projector_unit_length
+    )
     device_views = None
     if config.views_on_device:
         device_views = views(config, config.views.image_size)

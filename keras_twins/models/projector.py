@@ -9,7 +9,10 @@ from keras_twins.models.batch_norm import BatchNormalization
 
 
 def projector(
-    input_dim: int, widths: Sequence[int], name: str = "projector"
+    input_dim: int,
+    widths: Sequence[int],
+    unit_length: bool = False,
+    name: str = "projector",
 ) -> keras.Model:
     """Dense layers with batch norm and ReLU between them, and none after the last.
 
@@ -19,9 +22,14 @@ def projector(
     a bias, as in the official code: batch norm, or the standardisation in the loss,
     would take it away.
 
+    The code of the note (yaohungt/Barlow-Twins-HSIC) scales each output to unit length
+    before the loss standardises it, so that the bias of its last layer counts.
+
     Args:
         input_dim: int, the width of the encoder's embedding.
         widths: sequence of one or more ints, the layers' widths; the last one is D.
+        unit_length: bool, whether outputs get unit length, after a last layer with a
+            bias.
         name: str.
 
     Returns:
@@ -49,5 +57,8 @@ def projector(
         if index:
             x = BatchNormalization(name=f"norm{index}")(x)
             x = layers.ReLU(name=f"relu{index}")(x)
-        x = layers.Dense(width, use_bias=False, name=f"dense{index + 1}")(x)
+        use_bias = unit_length and index == len(widths) - 1
+        x = layers.Dense(width, use_bias=use_bias, name=f"dense{index + 1}")(x)
+    if unit_length:
+        x = layers.UnitNormalization(name="unit_length")(x)
     return keras.Model(inputs, x, name=name)

@@ -82,6 +82,14 @@ def test_projector_has_norm_and_relu_between_only():
     assert projector.output_shape == (None, 4)
 
 
+def test_projector_of_the_notes_code_ends_with_a_bias_and_unit_length(rng):
+    projector = models.projector(8, (16, 4), unit_length=True)
+    biases = [w.path for w in projector.weights if w.path.endswith("bias")]
+    assert biases == ["dense2/bias"]
+    outputs = ops.convert_to_numpy(projector(rng.normal(size=(6, 8)).astype("float32")))
+    np.testing.assert_allclose(np.linalg.norm(outputs, axis=1), 1, rtol=1e-5)
+
+
 def test_normalisation_takes_pixels(rng):
     body = models.residual_encoder((8, 8, 3), "cifar", (4,), (1,))
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
