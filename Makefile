@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint types docs bench fuzz reproduce drill clean
+.PHONY: quickstart test test-backends lint types docs notebooks bench fuzz reproduce drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ lint: types
 # The site, into site/; a broken link or docstring is an error.
 docs: $(VENV)/installed
 	$(BIN)/mkdocs build --strict
+
+# Runs them all from top to bottom and keeps their outputs.
+notebooks: $(VENV)/installed
+	$(BIN)/python notebooks/execute.py
 
 # The folders as one package, as they are once installed; what is checked is the signatures.
 types: $(VENV)/installed
