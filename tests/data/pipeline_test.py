@@ -1,5 +1,8 @@
 """Views in the pipeline: what they are drawn from, and images of different sizes."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -153,28 +156,49 @@ def test_a_broken_jpeg_is_named(views, tmp_path):
             next(iter(dataset))
 
 
-def test_workers_of_a_service_make_every_batch_once():
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer()
-    address = dispatcher.target.removeprefix("grpc://")
-    workers = [
-        service.WorkerServer(service.WorkerConfig(dispatcher_address=address))
-        for _ in range(2)
-    ]
+SERVICE = """
+import tensorflow as tf
+service = tf.data.experimental.service
+dispatcher = service.DispatchServer()
+address = dispatcher.target.removeprefix("grpc://")
+config = service.WorkerConfig(dispatcher_address=address)
+workers = [service.WorkerServer(config) for _ in range(2)]
+print(address, flush=True)
+dispatcher.join()
+"""
+
+
+@pytest.fixture
+def service_address():
+    """The address of a dispatcher with two workers.
+
+    In a process of its own, which can be killed: a worker that is closed waits, now and
+    then for ever, for what it has begun.
+    """
+    command = [sys.executable, "-c", SERVICE]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    yield process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+
+
+def test_workers_of_a_service_make_every_batch_once(service_address):
     dataset = data.two_view_pipeline(
         data.from_arrays(IMAGES),
         Keys(),
         2,
         start=(1, 1),
-        service=f"grpc://{address}",
+        service=f"grpc://{service_address}",
     )
     keys, pixels = _take(dataset, 40)
-    assert len(workers) == 2 and len(set(keys)) == 80
+    assert len(set(keys)) == 80
     np.testing.assert_array_equal(pixels, IMAGES[keys % COUNT, 0, 0, 0])
     assert keys.min() >= COUNT
     with pytest.raises(ValueError, match="start=None"):
         data.two_view_pipeline(
-            data.from_arrays(IMAGES), Keys(), 2, service=f"grpc://{address}"
+            data.from_arrays(IMAGES), Keys(), 2, service=f"grpc://{service_address}"
         )
 
 
