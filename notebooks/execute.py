@@ -43,8 +43,10 @@ def execute(path):
     notebook = nbformat.read(path, as_version=4)
     # Without folders to look in, the one kernel there is runs this very Python.
     specs = KernelSpecManager(kernel_dirs=[])
-    kernel = AsyncKernelManager(kernel_spec_manager=specs, transport="ipc")
     with tempfile.TemporaryDirectory() as folder:
+        kernel = AsyncKernelManager(
+            kernel_spec_manager=specs, transport="ipc", ip=f"{folder}/kernel"
+        )
         nbclient.NotebookClient(
             notebook,
             km=kernel,
