@@ -7,11 +7,13 @@ here would end the server. Run as a script in a process of its own:
     python c_session.py LIBRARY VERSION_DIR CASES_DIR
 
 CASES_DIR holds `cases.json`, a list of `{"input": [operation, index], "output":
-[operation, index]}`, and a pickled array `<n>.npy` for each: uint8, or objects of type
-bytes for strings. The answers are written beside them: `answers.json`, a list of
-`{"code": int, "message": str}`, and `<n>.answer.npy` for each with code 0.
+[operation, index]}`. A case of strings has them there too, as `"strings"` in base64 and
+their `"shape"`; another has a uint8 array `<n>.npy`. The answers are written beside
+them: `answers.json`, a list of `{"code": int, "message": str}`, and `<n>.answer.npy`
+for each with code 0.
 """
 
+import base64
 import ctypes
 import json
 import sys
@@ -160,7 +162,11 @@ def main(library, version_dir, cases_dir):
     session = CSession(library, version_dir)
     answers = []
     for n, case in enumerate(json.loads((cases_dir / "cases.json").read_text())):
-        value = np.load(cases_dir / f"{n}.npy", allow_pickle=True)
+        if "strings" in case:
+            value = np.empty(case["shape"], object)
+            value.flat = [base64.b64decode(text) for text in case["strings"]]
+        else:
+            value = np.load(cases_dir / f"{n}.npy")
         code, message, array = session.run(case["input"], value, case["output"])
         answers.append({"code": code, "message": message})
         if array is not None:

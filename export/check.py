@@ -1,5 +1,6 @@
 """Checks of a written SavedModel before it is published."""
 
+import base64
 import json
 import os
 import subprocess
@@ -112,8 +113,13 @@ def run_in_c_session(version_dir, cases):
         description = []
         for n, (signature, value) in enumerate(cases):
             feed, fetch = _tensor_names(version_dir, signature)
-            description.append({"input": feed, "output": fetch})
-            np.save(folder / f"{n}.npy", value, allow_pickle=True)
+            case = {"input": feed, "output": fetch}
+            if value.dtype == object:
+                case["shape"] = value.shape
+                case["strings"] = [base64.b64encode(s).decode() for s in value.flat]
+            else:
+                np.save(folder / f"{n}.npy", value)
+            description.append(case)
         (folder / "cases.json").write_text(json.dumps(description))
         process = subprocess.run(
             # Isolated, so that nothing but the standard library and numpy is in reach.
