@@ -37,8 +37,18 @@ def last_state(workdir):
 
 def metrics(workdir):
     """The lines of the metrics, but for the times."""
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines]
     return [{k: v for k, v in line.items() if "seconds" not in k} for line in lines]
+
+
+def assert_same_bits(expected_workdir, found_workdir):
+    expected, found = last_state(expected_workdir), last_state(found_workdir)
+    assert expected.keys() == found.keys()
+    assert {name.split("-")[0] for name in found} == {"weight", "optimizer", "metric"}
+    for name, value in expected.items():
+        assert value.tobytes() == found[name].tobytes(), name
+    assert metrics(found_workdir) == metrics(expected_workdir)
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +75,23 @@ def test_a_run_killed_at_any_step_ends_bit_for_bit_as_the_undisturbed_one(
     assert "going on after step 4 of epoch 1" in text
     (full,) = [line for line in text.splitlines() if "cannot be written" in line]
     assert "File too large" in full and "last checkpoint is intact" in full
-    expected, found = last_state(undisturbed), last_state(tmp_path / "run")
-    assert expected.keys() == found.keys()
-    assert {name.split("-")[0] for name in found} == {"weight", "optimizer", "metric"}
-    for name, value in expected.items():
-        assert value.tobytes() == found[name].tobytes(), name
-    assert metrics(tmp_path / "run") == metrics(undisturbed)
+    assert_same_bits(undisturbed, tmp_path / "run")
     assert [line["epoch"] for line in metrics(undisturbed)] == [1, 2]
     # Nothing half written is left where somebody may take it for whole.
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"encoder.keras", "model.keras"} <= names
     assert not [name for name in names if "partial" in name]
+
+
+def test_a_run_on_replicas_that_is_killed_ends_bit_for_bit_as_well(tmp_path):
+    statuses, _ = run_lives(tmp_path / "undisturbed", {"replicas": 2})
+    assert statuses == [0]
+    statuses, text = run_lives(
+        tmp_path / "run", {"replicas": 2, "die": 5}, {"replicas": 2}
+    )
+    assert statuses == [-9, 0]
+    assert "going on after step 4 of epoch 1" in text
+    assert_same_bits(tmp_path / "undisturbed", tmp_path / "run")
 
 
 def test_replicas_may_change_while_a_run_is_stopped(undisturbed, tmp_path):

@@ -77,7 +77,8 @@ def test_a_lost_worker_stops_the_others_and_all_go_on(tmp_path, workers_of):
     assert "train (worker 0 of 2, the chief)" in outputs[0][0]
     assert "train (worker 1 of 2)" in outputs[1][0]
     assert all("going on after epoch" in output for output, _ in outputs)
-    lines = [json.loads(x) for x in (workdir / "metrics.jsonl").open()]
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines]
     assert [line["epoch"] for line in lines] == list(range(1, EPOCHS + 1))
     assert (workdir / "encoder.keras").exists()
 

@@ -83,7 +83,8 @@ def compare(undisturbed, workdir):
 
 
 def _metrics(workdir):
-    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines]
     return [{k: v for k, v in line.items() if "seconds" not in k} for line in lines]
 
 
