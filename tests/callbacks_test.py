@@ -144,8 +144,8 @@ def test_tensorboard_shows_deviations_matrix_and_projector(tmp_path):
     from PIL import Image
 
     side = embedding.sprite.single_image_dim[0]
-    sprite = Image.open(tmp_path / embedding.sprite.image_path)
-    assert sprite.size == (6 * side, 6 * side)  # 30 images
+    with Image.open(tmp_path / embedding.sprite.image_path) as sprite:
+        assert sprite.size == (6 * side, 6 * side)  # 30 images
 
 
 def test_logs_are_json(tmp_path):

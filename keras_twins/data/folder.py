@@ -107,7 +107,7 @@ def _list_images(name, root):
     files = []
     try:
         _walk(root, "", {os.path.realpath(root)}, files)
-        if not files and not any(os.scandir(root)):
+        if not files and not os.listdir(root):
             raise InputError(f"{name} is empty")
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error

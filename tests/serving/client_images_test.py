@@ -62,13 +62,15 @@ def test_what_png_cannot_hold_becomes_rgb_and_16_bits_stay(serve, pixels):
 def test_what_is_no_image_is_named_by_its_place(serve, image, got):
     url, server = serve("http")
     with pytest.raises(ImageError, match=rf"^images\[1\]: expected .*; got {got}"):
-        EmbeddingClient(url).embed([b"x", image])
+        with EmbeddingClient(url) as client:
+            client.embed([b"x", image])
     assert server.requests == []
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ImageError, match="gone.png: No such file") as caught:
-        EmbeddingClient("http://localhost:1").embed([b"x", tmp_path / "gone.png"])
+        with EmbeddingClient("http://localhost:1") as client:
+            client.embed([b"x", tmp_path / "gone.png"])
     assert caught.value.index == 1
     assert caught.value.name == str(tmp_path / "gone.png")
 
@@ -76,7 +78,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_webp_that_cannot_be_decoded_is_named_by_its_path(tmp_path):
     (tmp_path / "a.webp").write_bytes(b"RIFF\x10\x00\x00\x00WEBPVP8 cut off")
     with pytest.raises(ImageError, match=r"a\.webp: cannot be decoded"):
-        EmbeddingClient("http://localhost:1").embed([tmp_path / "a.webp"])
+        with EmbeddingClient("http://localhost:1") as client:
+            client.embed([tmp_path / "a.webp"])
 
 
 def test_a_pil_image_that_is_cut_off_is_named(pixels):
@@ -86,7 +89,8 @@ def test_a_pil_image_that_is_cut_off_is_named(pixels):
     with pytest.raises(
         ImageError, match=r"^images\[1\]: cannot be decoded: .*truncated"
     ):
-        EmbeddingClient("http://localhost:1").embed([b"x", cut_off])
+        with EmbeddingClient("http://localhost:1") as client:
+            client.embed([b"x", cut_off])
 
 
 def test_an_animated_webp_gives_its_first_frame(serve, pixels):
@@ -105,4 +109,5 @@ def test_an_animated_webp_gives_its_first_frame(serve, pixels):
 def test_one_image_for_a_list_is_refused():
     for image in ("a.png", b"bytes"):
         with pytest.raises(InputError, match="expected a list; got one"):
-            EmbeddingClient("http://localhost:1").embed(image)
+            with EmbeddingClient("http://localhost:1") as client:
+                client.embed(image)

@@ -56,7 +56,8 @@ def test_large_images_go_in_smaller_requests(serve, expected, monkeypatch):
 
 
 def test_no_image_needs_no_server():
-    assert EmbeddingClient("http://localhost:1").embed([]).shape == (0, 0)
+    with EmbeddingClient("http://localhost:1") as client:
+        assert client.embed([]).shape == (0, 0)
 
 
 def test_images_are_read_as_they_are_sent(serve):
@@ -122,14 +123,16 @@ def test_what_another_try_does_not_change_is_tried_once(serve, protocol, status)
 def test_an_unknown_model_is_named(serve, protocol):
     url, _ = serve(protocol)
     with pytest.raises(ServerError, match="serves no model 'embeder'"):
-        EmbeddingClient(url, model="embeder").embed(IMAGES[:1])
+        with EmbeddingClient(url, model="embeder") as client:
+            client.embed(IMAGES[:1])
 
 
 @both
 def test_an_answer_that_is_no_embedding_is_said_to_be_none(serve, protocol):
     url, _ = serve(protocol, width=None)
     with pytest.raises(ServerError, match="is 'embedder' an exported embedding model"):
-        EmbeddingClient(url).embed(IMAGES[:2])
+        with EmbeddingClient(url) as client:
+            client.embed(IMAGES[:2])
 
 
 @both
@@ -137,7 +140,8 @@ def test_a_server_that_hangs_is_given_up_after_the_timeout(serve, protocol):
     url, server = serve(protocol, "hang")
     began = time.monotonic()
     with pytest.raises(ServerError, match=r"took more than 0\.3 s"):
-        EmbeddingClient(url, timeout=0.3).embed(IMAGES[:1])
+        with EmbeddingClient(url, timeout=0.3) as client:
+            client.embed(IMAGES[:1])
     assert 0.3 <= time.monotonic() - began < 5
     assert len(server.requests) == 1
 
@@ -149,7 +153,8 @@ def test_nobody_there_is_said(protocol, free_addresses):
         ServerError,
         match=f"^{protocol}://{address} (does not answer|is not available): .",
     ):
-        EmbeddingClient(f"{protocol}://{address}", retries=1).embed(IMAGES[:1])
+        with EmbeddingClient(f"{protocol}://{address}", retries=1) as client:
+            client.embed(IMAGES[:1])
 
 
 @both
@@ -186,7 +191,8 @@ def test_its_path_names_an_image_that_is_refused(serve, tmp_path):
         path.write_bytes(BAD if n in (2, 4) else IMAGES[n])
     url, _ = serve("http")
     with pytest.raises(ImageError, match=f"^{paths[2]}: is no JPEG"):
-        EmbeddingClient(url, batch_size=2).embed(paths)
+        with EmbeddingClient(url, batch_size=2) as client:
+            client.embed(paths)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
@@ -223,7 +229,8 @@ def test_tls(serve, expected, protocol, tmp_path, monkeypatch):
     url, _ = serve(protocol, tls=tls)
     assert url.startswith(f"{protocol}s://")
     with pytest.raises(ServerError, match="(?i)certificate|handshake"):
-        EmbeddingClient(url, retries=0).embed(IMAGES[:1])
+        with EmbeddingClient(url, retries=0) as client:
+            client.embed(IMAGES[:1])
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     if protocol == "grpc":
         # gRPC reads its variable once a process: a certificate is given by hand here.
@@ -290,4 +297,5 @@ def test_a_server_that_says_no_http_is_no_server():
 
         threading.Thread(target=talk, daemon=True).start()
         with pytest.raises(ServerError, match="does not answer"):
-            EmbeddingClient(f"http://127.0.0.1:{port}", retries=0).embed(IMAGES[:1])
+            with EmbeddingClient(f"http://127.0.0.1:{port}", retries=0) as client:
+                client.embed(IMAGES[:1])
