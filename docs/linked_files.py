@@ -1,8 +1,8 @@
 """Shows the files of the repository that pages link to, on pages of their own.
 
 A link such as `../configs/cluster/slurm.sh` is what a code forge needs; on the site it
-leads to `files/configs/cluster/slurm.sh`. A link to a folder has no page, and is an
-error.
+leads to `files/configs/cluster/slurm.sh`. The page of a folder is its README, or else a
+list of what is in it.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 _FILES = "files/"
 _COPIED = (".ipynb", ".png", ".svg")  # not shown as text
-_LINK = re.compile(r"\]\(([^)#\s:]+)")
+_LINK = re.compile(r"\]\(([^)#\s:]+)(?=[)#\s])")  # no addresses, which have a colon
 
 
 def on_files(files, config):
@@ -58,12 +58,15 @@ def _path(link, page):
 
 
 def _is_outside(path):
-    """Whether a path is a file of the repository that is not in docs/."""
-    return not path.startswith(("docs/", "..")) and (ROOT / path).is_file()
+    """Whether a path is a file or folder of the repository that is not in docs/."""
+    return not path.startswith((".", "docs")) and (ROOT / path).exists()
 
 
 def _page(path):
-    """The page that shows a file, or its copy."""
+    """The page that shows a file or folder, or the copy of a file."""
+    if (ROOT / path).is_dir():
+        readme = (ROOT / path / "README.md").is_file()
+        return f"{_FILES}{path}/{'README' if readme else 'index'}.md"
     return _FILES + path if path.endswith((".md", *_COPIED)) else f"{_FILES}{path}.md"
 
 
@@ -74,6 +77,10 @@ def _file(path, config):
 
 
 def _content(path):
+    if (ROOT / path).is_dir():
+        names = sorted(entry.name for entry in (ROOT / path).iterdir())
+        shown = [name for name in names if name[0] != "." and name != "__pycache__"]
+        return "\n".join([f"# {path}", "", *(f"- [{name}]({name})" for name in shown)])
     text = (ROOT / path).read_text("utf-8")
     if path.endswith(".md"):
         return text
