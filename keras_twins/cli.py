@@ -172,6 +172,7 @@ def start_tensorflow():
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().setLevel("WARNING")  # It would tell more in a notebook.
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

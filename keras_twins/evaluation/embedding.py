@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation.feature_files import Array, NpyFile, gatherer
