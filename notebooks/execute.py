@@ -54,7 +54,7 @@ def execute(path):
             record_timing=False,
             coalesce_streams=True,
             resources={"metadata": {"path": folder}},
-        ).execute()
+        ).execute(cleanup_kc=True)
     # What differs from one installation to the next.
     notebook.metadata.language_info.pop("version", None)
     return notebook
