@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
   tests/backends_test.py
 
-.PHONY: quickstart test test-backends lint types docs notebooks bench fuzz reproduce drill clean
+.PHONY: quickstart test coverage test-backends lint types docs notebooks bench fuzz reproduce drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,8 +18,13 @@ $(VENV)/installed: pyproject.toml
 quickstart: $(VENV)/installed
 	$(BIN)/python -m keras_twins.quickstart
 
+# Prints the coverage as well where that is free: since Python 3.12.
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $$($(BIN)/python -c \
+	  'import sys; print("--cov" if sys.version_info >= (3, 12) else "")')
+
+coverage: $(VENV)/installed
+	$(BIN)/python -m pytest --cov
 
 # `$(BIN)/pip install '.[backends]'` first, for JAX and PyTorch.
 test-backends: $(VENV)/installed
