@@ -53,11 +53,12 @@ def test_the_neighbours_in_a_file_are_those_of_highest_cosine(
     order = np.argsort(-cosines)[:5]
     assert [name for name, _, _ in near] == [str(scans[i]) for i in order]
     np.testing.assert_allclose([s for _, s, _ in near], cosines[order], atol=1e-5)
-    np.testing.assert_array_equal(query[2], np.asarray(Image.open(scans[3])))
+    with Image.open(scans[3]) as scan:
+        np.testing.assert_array_equal(query[2], np.asarray(scan))
     neighbours.draw([query, *near], tmp_path / "drawn.png")
-    drawn = Image.open(tmp_path / "drawn.png")
     tile = neighbours._TILE + neighbours._GAP
-    assert drawn.width == neighbours._GAP + 5 * tile  # two rows of five
+    with Image.open(tmp_path / "drawn.png") as drawn:
+        assert drawn.width == neighbours._GAP + 5 * tile  # two rows of five
 
 
 def test_more_neighbours_than_images(scans, tmp_path, rng):

@@ -46,7 +46,9 @@ class Server:
         found = re.search(
             r"REST at (http://\S+:(\d+))/v1\S* gRPC at grpc://(\S+)", said
         )
-        assert found, said + self.errors()
+        if not found:
+            self.stop()
+            raise AssertionError(said + self.errors())
         self.rest, self.rest_port, self.grpc = found[1], int(found[2]), found[3]
 
     def logs(self):
@@ -85,7 +87,8 @@ class Server:
         return status
 
     def _read_errors(self):
-        self._errors.extend(self.process.stderr)
+        with self.process.stderr:
+            self._errors.extend(self.process.stderr)
 
 
 def _export_embedder(model_dir, seed):
@@ -156,7 +159,7 @@ def start_server():
 
         def start(*flags):
             server = Server(*flags)
-            servers.callback(lambda: server.process.poll() is None and server.stop())
+            servers.callback(server.stop)
             return server
 
         yield start
