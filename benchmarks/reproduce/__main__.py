@@ -82,7 +82,7 @@ def _reproduce(row, seed, arguments):
     subprocess.run(command, check=True)
     # A process of its own gives its memory back.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = pool.apply(evaluate, (str(workdir),))
+        found = pool.apply(evaluate, (str(workdir), row.labels))
     found = {"row": row.name, "seed": seed, **asked, **found}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

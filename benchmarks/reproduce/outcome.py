@@ -4,8 +4,13 @@ import dataclasses
 import json
 
 
-def evaluate(folder):
-    """The accuracies of a run's encoder, on all training images, as JSON types."""
+def evaluate(folder, labels):
+    """The accuracies of a run's encoder as JSON types.
+
+    Args:
+        folder: str, the workdir of a run that has ended.
+        labels: str, the split to learn from; empty for the one that was trained on.
+    """
     from keras_twins import cli
 
     cli.start_tensorflow()
@@ -16,7 +21,7 @@ def evaluate(folder):
     config = workdir.read_config()
     splits = [
         experiment.evaluation_batches(config, experiment.load(config, split, True))
-        for split in (config.train_split, config.test_split)
+        for split in (labels or config.train_split, config.test_split)
     ]
     settings = {"k": config.evaluation.k, "temperature": config.evaluation.temperature}
     (found,) = evaluation.compare(
