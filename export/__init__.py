@@ -10,13 +10,6 @@ if TYPE_CHECKING:
     from keras_twins.export.saved_model import export_saved_model as export_saved_model
     from keras_twins.export.versions import newest_version as newest_version
     from keras_twins.export.versions import version_folders as version_folders
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from keras_twins.export.reference import ExportError
-    from keras_twins.export.runtimes import export_litert, export_onnx
-    from keras_twins.export.saved_model import export_saved_model
-    from keras_twins.export.versions import newest_version, version_folders
 
 _HOMES = {
     "ExportError": "reference",
