@@ -98,9 +98,11 @@ def test_a_spec_is_taken_or_its_key_is_named(key, value):
 @given(values)
 def test_anything_at_all_as_a_spec(value):
     try:
-        spec.resolve(value)
-    except InputError:
-        pass
+        found = spec.resolve(value)
+    except InputError as error:
+        assert str(error)
+        return
+    assert spec.resolve(found) == found
 
 
 KEYS = sorted(
