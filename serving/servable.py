@@ -167,10 +167,13 @@ class Servable:
     def _warm_up(self, path):
         if not path.exists():
             return
-        records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        options = tf.data.Options()
+        # Its thread can take a second to end.
+        options.autotune.enabled = False
+        dataset = tf.data.TFRecordDataset(str(path)).with_options(options)
         # While one signature's graph is optimised, by one processor, another's runs.
         with concurrent.futures.ThreadPoolExecutor(2, "warm-up") as threads:
-            list(threads.map(self._replay, records))
+            list(threads.map(self._replay, dataset.as_numpy_iterator()))
 
     def _replay(self, record):
         log = prediction_log_pb2.PredictionLog.FromString(record)
