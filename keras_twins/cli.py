@@ -155,7 +155,7 @@ def _override(argv, key):
     return "--config"
 
 
-def start_tensorflow():
+def start_tensorflow(keras=True):
     """Imports TensorFlow without what its C++ parts say before a level can be set.
 
     A command calls this before it uses TensorFlow; an import that fails is heard.
@@ -165,7 +165,14 @@ def start_tensorflow():
 
     The garbage collector, which finds nothing to free in an import, rests meanwhile: it
     takes a quarter of the import's time, and half a second of the interpreter's exit.
+
+    Args:
+        keras: bool. Whether TensorFlow imports Keras, which imports scikit-learn and
+            Matplotlib where they are installed: a third of the time. What has no use
+            for Keras starts without; `import keras` works later on nevertheless.
     """
+    if not keras:
+        sys.modules.setdefault("keras", None)  # TensorFlow goes on without it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
@@ -179,6 +186,8 @@ def start_tensorflow():
             tf.config.list_physical_devices()
             tf.get_logger().setLevel("WARNING")  # It would tell more in a notebook.
         finally:
+            if sys.modules.get("keras") is None:
+                sys.modules.pop("keras", None)
             gc.freeze()
             gc.enable()
             os.dup2(stderr, 2)

@@ -62,7 +62,7 @@ def main(argv):
     if version is None:
         batches = _embed_at_server(FLAGS.server, FLAGS.model_name, files)
     else:
-        cli.start_tensorflow()
+        cli.start_tensorflow(keras=False)
         batches = embed_files(load_signature(version), files, FLAGS.batch_size)
     batches = _with_bar(batches, len(files))
     if output is None:
@@ -189,7 +189,7 @@ def _embed_at_server(url, model, files):
 
     if url.startswith("grpc"):
         # The stubs of TensorFlow Serving import it.
-        cli.start_tensorflow()
+        cli.start_tensorflow(keras=False)
     with EmbeddingClient(url, model, batch_size=FLAGS.batch_size) as client:
         try:
             yield from client.embed_batches(files)

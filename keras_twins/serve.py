@@ -77,7 +77,7 @@ def main(argv):
         addresses = Addresses(FLAGS.host, FLAGS.rest_port, FLAGS.grpc_port)
         # gRPC writes of its own accord.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        cli.start_tensorflow()
+        cli.start_tensorflow(keras=False)
         from keras_twins.serving import config, core, server
     except ImportError as error:
         raise InputError(
