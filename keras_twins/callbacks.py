@@ -163,9 +163,6 @@ class MetricsFile(keras.callbacks.Callback):
         self.path = path
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._file = self.path.open("a")
-
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._began = time.monotonic()
 
@@ -173,8 +170,6 @@ class MetricsFile(keras.callbacks.Callback):
         line = {"epoch": epoch + 1, "seconds": time.monotonic() - self._began}
         line |= {name: float(value) for name, value in (logs or {}).items()}
         line["learning_rate"] = float(self.model.optimizer.learning_rate)
-        print(json.dumps(line), file=self._file, flush=True)
-        os.fsync(self._file.fileno())  # A checkpoint that follows relies on it.
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        self._file.close()
+        with self.path.open("a") as file:
+            print(json.dumps(line), file=file, flush=True)
+            os.fsync(file.fileno())  # A checkpoint that follows relies on it.

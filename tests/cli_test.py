@@ -101,3 +101,19 @@ def test_importing_the_package_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_command_that_needs_no_keras_starts_without_it():
+    program = (
+        "import gc, sys\n"
+        "from keras_twins import cli\n"
+        "cli.start_tensorflow(keras=False)\n"
+        "print([m for m in ('keras', 'sklearn', 'matplotlib') if m in sys.modules])\n"
+        "print(gc.isenabled())\n"
+        "import keras, tensorflow as tf\n"
+        "print(tf.keras.layers.Dense is keras.layers.Dense)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.splitlines() == ["[]", "True", "True"], done.stderr
