@@ -99,7 +99,7 @@ def _embed(model, pairs):
     """Embeddings and projections of both views, float32 `(N, dim)` and `(N, D)`."""
     import tensorflow as tf
 
-    # The specification leaves the size of a batch open: the last one is not traced anew.
+    # A batch of any size: the last one, which is smaller, is not traced anew.
     @tf.function(input_signature=[pairs.element_spec[0]])
     def step(images):
         embedding = model.encoder(images, training=False)
