@@ -99,7 +99,8 @@ def _split_folder(name, path, split):
     if split == "train":
         return root
     raise InputError(
-        f"{name} has no split {split!r}: there is no sub-folder of that name"
+        f"{name} has no split {split!r}: there is no sub-folder of that name "
+        "(config.train_split or config.test_split asks for it; 'train' every folder has)"
     )
 
 
