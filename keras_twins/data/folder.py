@@ -100,7 +100,7 @@ def _split_folder(name, path, split):
         return root
     raise InputError(
         f"{name} has no split {split!r}: there is no sub-folder of that name "
-        "(config.train_split or config.test_split asks for it; each folder has 'train')"
+        "(train_split or test_split asks for it; each folder has 'train')"
     )
 
 
