@@ -311,8 +311,9 @@ def _say(config, facts, model, strategy, steps, position, workdir):
         f"images of {config.dataset}, {config.loss.name} loss, encoder "
         f"{config.encoder.name} of {model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}\n"
-        f"{config.epochs} epochs of {steps} steps of {config.batch_size} pairs on "
-        f"{replicas} replica{'s' if replicas > 1 else ''}, into {workdir.path}"
+        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
+        f"{config.batch_size} pairs on {replicas} replica"
+        f"{'s' if replicas > 1 else ''}, into {workdir.path}"
     )
     if any(position):
         print(f"going on after {position}")

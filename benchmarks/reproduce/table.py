@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from benchmarks.reproduce.rows import FULL, QUICK, WIDTHS
+from keras_twins.configs import cifar10_quick
 
 _HEAD = """\
 # Reproduction
@@ -45,16 +46,23 @@ def _widths(found):
         "",
         _settings([run for row in QUICK for run in found[row.name]]),
         "",
-        "| loss | form | " + " | ".join(f"D = {width}" for width in WIDTHS) + " |",
-        "|---|---|" + "---|" * len(WIDTHS),
+        "| loss | form | λ | " + " | ".join(f"D = {width}" for width in WIDTHS) + " |",
+        "|---|---|---|" + "---|" * len(WIDTHS),
     ]
-    rows = collections.defaultdict(list)
+    groups = collections.defaultdict(list)
     for row in QUICK:
-        key = row.overrides["loss.name"], row.overrides["loss.form"]
-        rows[key].append(_accuracies(found[row.name]))
-    for (loss, form), cells in rows.items():
-        lines.append(f"| {_LOSSES[loss]} | {form} | {' | '.join(cells)} |")
+        loss, form = row.overrides["loss.name"], row.overrides["loss.form"]
+        groups[_LOSSES[loss], form, _weight(row)].append(_accuracies(found[row.name]))
+    lines += [f"| {' | '.join((*key, *cells))} |" for key, cells in groups.items()]
     return "\n".join(lines)
+
+
+def _weight(row):
+    """The λ of a row: the configuration's, or its multiple of 1/D."""
+    weight = row.overrides.get("loss.redundancy_weight")
+    if weight is None:
+        return f"{cifar10_quick.get_config().loss.redundancy_weight:g}"
+    return f"{weight * row.overrides['projector'][-1]:g}/D"
 
 
 def _settings(runs):
@@ -66,8 +74,7 @@ def _settings(runs):
     return (
         f"kNN (k {first['k']}, temperature {first['temperature']:g}) / linear probe, "
         f"in %. [`cifar10_quick.py`](../configs/cifar10_quick.py) with "
-        f"half its channels and {first['epochs']} epochs, "
-        f"λ = {first['redundancy_weight']:g}; "
+        f"half its channels and {first['epochs']} epochs; "
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}; "
         f"{first['hardware']['processor']}."
     )
