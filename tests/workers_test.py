@@ -65,6 +65,7 @@ def test_a_lost_worker_stops_the_others_and_all_go_on(tmp_path, workers_of):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     other.send_signal(signal.SIGKILL)
+    other.communicate()
     _, error = chief.communicate(timeout=60)
     assert chief.returncode == 1
     assert "another worker is gone" in error.strip().splitlines()[-1]
