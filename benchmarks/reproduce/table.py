@@ -6,7 +6,6 @@ import json
 import numpy as np
 
 from benchmarks.reproduce.rows import FULL, QUICK, WIDTHS
-from keras_twins.configs import cifar10_quick
 
 _HEAD = """\
 # Reproduction
@@ -52,17 +51,20 @@ def _widths(found):
     groups = collections.defaultdict(list)
     for row in QUICK:
         loss, form = row.overrides["loss.name"], row.overrides["loss.form"]
-        groups[_LOSSES[loss], form, _weight(row)].append(_accuracies(found[row.name]))
-    lines += [f"| {' | '.join((*key, *cells))} |" for key, cells in groups.items()]
+        weight = row.overrides.get("loss.redundancy_weight", 0)
+        times = weight * row.overrides["projector"][-1]
+        groups[_LOSSES[loss], form, times].append(found[row.name])
+    for (loss, form, times), cells in groups.items():
+        weight = f"{times:g}/D" if times else _shared_weight(cells)
+        line = [loss, form, weight, *map(_accuracies, cells)]
+        lines.append(f"| {' | '.join(line)} |")
     return "\n".join(lines)
 
 
-def _weight(row):
-    """The λ of a row: the configuration's, or its multiple of 1/D."""
-    weight = row.overrides.get("loss.redundancy_weight")
-    if weight is None:
-        return f"{cifar10_quick.get_config().loss.redundancy_weight:g}"
-    return f"{weight * row.overrides['projector'][-1]:g}/D"
+def _shared_weight(cells):
+    """The λ that runs were made with, whatever the configuration says by now."""
+    weights = {run["redundancy_weight"] for runs in cells for run in runs}
+    return ", ".join(f"{weight:g}" for weight in sorted(weights)) or "–"
 
 
 def _settings(runs):
