@@ -1,4 +1,4 @@
-"""Which `tf.distribute` strategy runs a job, and what replicas exchange."""
+"""Which `tf.distribute` strategy runs a job, and what its workers agree on."""
 
 import contextlib
 import json
@@ -10,7 +10,6 @@ import keras
 import tensorflow as tf
 
 from keras_twins.errors import InputError
-from keras_twins.losses.replicas import OneReplica
 
 # The first version of Keras whose `fit` has not been seen to need `SeveralWorkers`.
 _REPAIRED = (3, 16)
@@ -169,45 +168,6 @@ def _tpu_strategy():
         reason = str(error).splitlines()[0]
         raise InputError(f"--strategy=tpu: no TPU answers ({reason})") from error
     return tf.distribute.TPUStrategy(resolver)
-
-
-class ReplicaGroup:
-    """The replicas of the running `tf.distribute` step; see `losses.replicas`."""
-
-    def __init__(self, context: tf.distribute.ReplicaContext) -> None:
-        self._context = context
-        self.count = context.num_replicas_in_sync
-
-    def sum(self, x: tf.Tensor) -> tf.Tensor:
-        return self._context.all_reduce(tf.distribute.ReduceOp.SUM, x)
-
-    def total(self, x: tf.Tensor) -> tf.Tensor:
-        @tf.custom_gradient
-        def reduce(x):
-            return self._context.all_reduce(tf.distribute.ReduceOp.SUM, x), lambda g: g
-
-        return reduce(x)
-
-    def gather(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.stop_gradient(self._context.all_gather(tf.stop_gradient(x), axis=0))
-
-
-def replicas() -> OneReplica | ReplicaGroup:
-    """The replicas of the running step, or the group of one outside of such a step."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return OneReplica()
-    return ReplicaGroup(context)
-
-
-def first_row(rows: tf.Tensor) -> tf.Tensor:
-    """Index, in the global batch, of the first of this replica's `rows` (int64)."""
-    group = replicas()
-    if group.count == 1:
-        return tf.zeros([], tf.int64)
-    index = tf.distribute.get_replica_context().replica_id_in_sync_group
-    counts = group.sum(rows * tf.one_hot(index, group.count, dtype=tf.int64))
-    return tf.cumsum(counts, exclusive=True)[index]
 
 
 def _needs_repair():

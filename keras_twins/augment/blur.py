@@ -4,17 +4,17 @@ import math
 
 import tensorflow as tf
 
-from keras_twins.augment import draws
+from keras_twins import keys
 from keras_twins.augment.colour import STREAMS as _FIRST_STREAM
 
-# Streams of random numbers; see `draws.uniform`.
+# Streams of random numbers; see `keys.uniform`.
 _BLUR, _SIGMA, _SOLARISE = range(_FIRST_STREAM, _FIRST_STREAM + 3)
 STREAMS = _FIRST_STREAM + 3
 
 
 def draw_sigmas(states, view):
     """Draws each image's blur: float32 `(batch_size,)`, sigma in pixels, 0 for none."""
-    numbers = draws.uniform(states, _BLUR, 2)
+    numbers = keys.uniform(states, _BLUR, 2)
     low, high = view["blur_sigma"]
     sigmas = low + (high - low) * numbers[:, 1]
     return tf.where(numbers[:, 0] < view["blur"], sigmas, 0.0)
@@ -71,7 +71,7 @@ def _blur_along(axis, planes, kernels):
 
 def draw_solarise(states, view):
     """Draws which images are solarised: bool `(batch_size,)`."""
-    return draws.uniform(states, _SOLARISE)[:, 0] < view["solarise"]
+    return keys.uniform(states, _SOLARISE)[:, 0] < view["solarise"]
 
 
 def solarise(planes, chosen):

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_twins.augment import draws
+from keras_twins import keys
 from keras_twins.augment.crops import STREAMS as _FIRST_STREAM
 
-# Streams of random numbers; see `draws.uniform`.
+# Streams of random numbers; see `keys.uniform`.
 _JITTER, _GREYSCALE = _FIRST_STREAM, _FIRST_STREAM + 1
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(_FIRST_STREAM + 2, _FIRST_STREAM + 6)
 _ORDER, _HUE_PLACE = _FIRST_STREAM + 6, _FIRST_STREAM + 7
@@ -24,7 +24,7 @@ def draw_factors(states, view):
     """Draws the colour changes of one view.
 
     Args:
-        states: uint64 tensor of shape `(batch_size,)`, from `draws.image_states`.
+        states: uint64 tensor of shape `(batch_size,)`, from `keys.image_states`.
         view: dict. One view of a spec.
 
     Returns:
@@ -33,7 +33,7 @@ def draw_factors(states, view):
         colour circle, 0 where nothing changes; `greyscale`, bool; `order` and
         `hue_place`, numbers in [0, 1) that `exact_colour.exact` turns into an order.
     """
-    numbers = draws.uniform(states, _FIRST_STREAM, STREAMS - _FIRST_STREAM)
+    numbers = keys.uniform(states, _FIRST_STREAM, STREAMS - _FIRST_STREAM)
 
     def number(stream):
         return numbers[:, stream - _FIRST_STREAM]

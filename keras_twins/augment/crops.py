@@ -10,10 +10,10 @@ import math
 
 import tensorflow as tf
 
-from keras_twins.augment import draws
+from keras_twins import keys
 
 TRIES = 10
-# Streams of random numbers; see `draws.uniform`.
+# Streams of random numbers; see `keys.uniform`.
 _AREA, _ASPECT, _TOP, _LEFT, _FLIP = 0, TRIES, 2 * TRIES, 2 * TRIES + 1, 2 * TRIES + 2
 STREAMS = _FLIP + 1
 
@@ -22,7 +22,7 @@ def draw_boxes(states, view, height, width):
     """Draws one crop per image.
 
     Args:
-        states: uint64 tensor of shape `(batch_size,)`, from `draws.image_states`.
+        states: uint64 tensor of shape `(batch_size,)`, from `keys.image_states`.
         view: dict. One view of a spec.
         height, width: scalar ints or int tensors. Size of the images in pixels.
 
@@ -30,7 +30,7 @@ def draw_boxes(states, view, height, width):
         `(top, left, box_height, box_width, flip)`: four float32 tensors of shape
         `(batch_size,)` that hold whole pixels, and a bool one.
     """
-    numbers = draws.uniform(states, 0, STREAMS)
+    numbers = keys.uniform(states, 0, STREAMS)
     height = tf.cast(height, tf.float32)
     width = tf.cast(width, tf.float32)
     box_height, box_width, fits = _draw_sizes(numbers, view, height, width)

@@ -7,8 +7,9 @@ import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
-from keras_twins.augment import blur, colour, crops, draws, exact_colour, resampling
+from keras_twins.augment import blur, colour, crops, exact_colour, resampling
 from keras_twins.augment import spec as specs
+from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
 
 _VIEWS = ("view_a", "view_b")
@@ -174,7 +175,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             keys = self._calls.next()[1]
         keys = tf.cast(keys, tf.int64)
         if keys.shape.rank == 0:
-            return draws.expand_key(keys, tf.shape(images)[0])
+            return row_keys(keys, tf.shape(images)[0])
         if not keys.shape.is_compatible_with(images.shape[:1]):
             raise ValueError(
                 "Wrong shape of `keys`. Expected a scalar or one key per image. "
@@ -190,7 +191,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         return crops.window_around(boxes), boxes
 
     def _boxes(self, name, keys, height, width):
-        states = draws.image_states(self.seed, _VIEWS.index(name), keys)
+        states = image_states(self.seed, _VIEWS.index(name), keys)
         return crops.draw_boxes(states, self.spec[name], height, width)
 
     def _crop_image(self, image, boxes):
@@ -225,7 +226,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
     def _finish_planes(self, name, planes, keys):
         view = self.spec[name]
-        states = draws.image_states(self.seed, _VIEWS.index(name), keys)
+        states = image_states(self.seed, _VIEWS.index(name), keys)
         change = exact_colour.exact if self.exact_colour else colour.fused
         planes = change(planes, colour.draw_factors(states, view))
         if view["blur"] > 0:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_twins.losses import replicas as replicas_lib
+from keras_twins import replicas
 from keras_twins.losses import statistics
 from keras_twins.losses.statistics import Ddof, Form
 from keras_twins.types import Tensor
@@ -105,13 +105,13 @@ class TwinLoss(keras.losses.Loss):
         return self._assemble(diagonal, ops.sum(ops.square(off)), lambda: ops.sum(off))
 
     def _from_gram(self, a, b, n):
-        replicas = replicas_lib.current()
-        diagonal = replicas.total(ops.sum(a * b, axis=0)) / n
+        group = replicas.current()
+        diagonal = group.total(ops.sum(a * b, axis=0)) / n
         squares = statistics.gram_squared_norm(a, b, n) - ops.sum(ops.square(diagonal))
 
         def off_sum():
             products = ops.sum(ops.sum(a, axis=1) * ops.sum(b, axis=1))
-            return replicas.total(products) / n - ops.sum(diagonal)
+            return group.total(products) / n - ops.sum(diagonal)
 
         # The difference of two sums may come out a rounding error below zero.
         return self._assemble(diagonal, ops.maximum(squares, 0.0), off_sum)

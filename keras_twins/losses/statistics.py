@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias, get_args
 
 from keras import ops
 
-from keras_twins.losses import replicas as replicas_lib
+from keras_twins import replicas
 from keras_twins.types import Tensor
 
 Ddof: TypeAlias = Literal[0, 1]
@@ -49,7 +49,7 @@ def check_pair(z_a, z_b):
             "Expected z_a.shape == z_b.shape. "
             f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
         )
-    if shape_a[0] == 1 and replicas_lib.current().count == 1:
+    if shape_a[0] == 1 and replicas.current().count == 1:
         raise ValueError(
             "A correlation over the batch needs at least two samples. "
             "Expected batch_size >= 2. "
@@ -83,21 +83,21 @@ def standardise(z_a, z_b, eps, ddof):
         `(a, b, N)`: the standardised shards, float32, in which a feature without
         variance is 0, and the size of the global batch, a float32 scalar.
     """
-    replicas = replicas_lib.current()
+    group = replicas.current()
     pair = [ops.cast(z, "float32") for z in (z_a, z_b)]
-    n = replicas.sum(ops.cast(ops.shape(z_a)[0], "float32"))
-    means = _reduced_sums(replicas, pair) / n
+    n = group.sum(ops.cast(ops.shape(z_a)[0], "float32"))
+    means = _reduced_sums(group, pair) / n
     centred = [pair[0] - means[0], pair[1] - means[1]]
-    squares = _reduced_sums(replicas, [ops.square(z) for z in centred])
+    squares = _reduced_sums(group, [ops.square(z) for z in centred])
     variances = squares / (n - ddof) + eps
     positive = variances > _ROUNDING * ops.square(means)
     scales = ops.where(positive, ops.rsqrt(ops.where(positive, variances, 1.0)), 0.0)
     return centred[0] * scales[0], centred[1] * scales[1], n
 
 
-def _reduced_sums(replicas, pair):
+def _reduced_sums(group, pair):
     """Sums of both views' features over all replicas, `(2, D)`, in one exchange."""
-    return replicas.sum(ops.stack([ops.sum(z, axis=0) for z in pair]))
+    return group.sum(ops.stack([ops.sum(z, axis=0) for z in pair]))
 
 
 def correlation_matrix(a, b, n):
@@ -106,7 +106,7 @@ def correlation_matrix(a, b, n):
     Over R replicas the `(D, D)` matrices are all-reduced.
     """
     product = ops.matmul(ops.transpose(a), b)
-    return replicas_lib.current().total(product) / n
+    return replicas.current().total(product) / n
 
 
 def gram_squared_norm(a, b, n):
@@ -120,10 +120,10 @@ def gram_squared_norm(a, b, n):
     matrix products, and the gather needs no gradient. (Second derivatives are not
     those of the function.)
     """
-    replicas = replicas_lib.current()
-    gram_a = ops.matmul(a, ops.transpose(replicas.gather(a)))
-    gram_b = ops.matmul(b, ops.transpose(replicas.gather(b)))
-    through_rows = replicas.total(ops.sum(gram_a * gram_b)) / ops.square(n)
+    group = replicas.current()
+    gram_a = ops.matmul(a, ops.transpose(group.gather(a)))
+    gram_b = ops.matmul(b, ops.transpose(group.gather(b)))
+    through_rows = group.total(ops.sum(gram_a * gram_b)) / ops.square(n)
     return 2.0 * through_rows - ops.stop_gradient(through_rows)
 
 
@@ -146,7 +146,7 @@ def choose_form(form, n, width):
         return form
     if n is not None:
         return "gram" if 2 * n <= width else "correlation"
-    if replicas_lib.current().count == 1:
+    if replicas.current().count == 1:
         return None
     # Replicas cannot communicate inside a branch that is chosen at run time.
     return "correlation" if width <= _AFFORDABLE_WIDTH else "gram"
@@ -155,7 +155,7 @@ def choose_form(form, n, width):
 def in_form(form, a, gram, correlation):
     """Calls `gram()` or `correlation()`, as `choose_form` has it for `a` `(n, D)`."""
     shard = a.shape[0]
-    n = None if shard is None else shard * replicas_lib.current().count
+    n = None if shard is None else shard * replicas.current().count
     chosen = choose_form(form, n, a.shape[1])
     if chosen is None:
         return ops.cond(2 * ops.shape(a)[0] <= a.shape[1], gram, correlation)

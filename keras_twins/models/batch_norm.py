@@ -2,10 +2,10 @@
 
 import keras
 
+from keras_twins import replicas
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
-
-    from keras_twins import distribution
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -44,7 +44,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.center
             and not self.renorm
             and not isinstance(inputs, keras.KerasTensor)
-            and distribution.replicas().count == 1
+            and replicas.current().count == 1
         )
 
     def _fused(self, inputs):

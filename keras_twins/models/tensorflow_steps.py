@@ -5,15 +5,12 @@ import functools
 import keras
 import tensorflow as tf
 
-from keras_twins import distribution
+from keras_twins import distribution, keys, replicas
 from keras_twins.losses import TwinLoss
 from keras_twins.types import Tensor
 
 # A singular value decomposition costs little beside a step, but not nothing.
 _STEPS_BETWEEN_SPECTRA = 16
-
-# Room for the rows of a step: the keys of two steps never meet.
-_ROWS_OF_A_STEP = 2**24
 
 
 class TensorFlowSteps(distribution.SeveralWorkers):
@@ -74,10 +71,7 @@ class TensorFlowSteps(distribution.SeveralWorkers):
         tensors = keras.tree.flatten(data)
         if self.views is not None:
             images = tensors[0]
-            rows = tf.shape(images, tf.int64)[0]
-            first = distribution.first_row(rows)
-            keys = step * _ROWS_OF_A_STEP + first + tf.range(rows)
-            return self.views(images, keys=keys)
+            return self.views(images, keys=keys.row_keys(step, tf.shape(images)[0]))
         if len(tensors) != 2:
             raise ValueError(
                 "A model without `views` is trained on pairs of views. Expected "
@@ -97,7 +91,7 @@ class TensorFlowSteps(distribution.SeveralWorkers):
         if self.losses:
             # Regularisation is the same on all replicas, whose gradients are summed.
             regularisation = tf.add_n(self.losses)
-            loss = loss + regularisation / distribution.replicas().count
+            loss = loss + regularisation / replicas.current().count
             terms["loss"] = terms["loss"] + regularisation
         return tf.stop_gradient(tf.cast(embedding, tf.float32)), terms, loss
 
@@ -105,18 +99,18 @@ class TensorFlowSteps(distribution.SeveralWorkers):
         if isinstance(self.loss, TwinLoss):
             return self.loss.terms(z_a, z_b)._asdict()
         # Some other loss, the mean over samples: weighted by this replica's share.
-        replicas = distribution.replicas()
+        group = replicas.current()
         rows = tf.cast(tf.shape(z_a)[0], tf.float32)
-        share = rows / replicas.sum(rows)
-        return {"loss": replicas.total(self.loss(z_a, z_b) * share)}
+        share = rows / group.sum(rows)
+        return {"loss": group.total(self.loss(z_a, z_b) * share)}
 
     def _update(self, terms, embedding):
-        rows = distribution.replicas().sum(tf.cast(tf.shape(embedding)[0], tf.float32))
+        rows = replicas.current().sum(tf.cast(tf.shape(embedding)[0], tf.float32))
         for name, value in terms.items():
             self._means[name].update_state(value, sample_weight=rows)
 
     def _update_spectrum(self, embedding, weight):
-        embeddings = distribution.replicas().gather(embedding)
+        embeddings = replicas.current().gather(embedding)
         std, rank = tf.cond(
             weight > 0.0,
             lambda: (_embedding_std(embeddings), _effective_rank(embeddings)),

@@ -4,7 +4,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from keras_twins.augment import blur, draws
+from keras_twins.augment import blur
+from keras_twins.keys import image_states
 
 IMAGES = np.random.default_rng(2).uniform(0, 255, (3, 3, 24, 24)).astype(np.float32)
 
@@ -52,7 +53,7 @@ def test_solarise_equals_pillow_in_the_chosen_images_only():
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
 def test_rates_and_range(rate):
-    states = draws.image_states(0, 1, tf.range(4000, dtype=tf.int64))
+    states = image_states(0, 1, tf.range(4000, dtype=tf.int64))
     view = {"blur": rate, "blur_sigma": (0.1, 2.0), "solarise": rate}
     sigmas = blur.draw_sigmas(states, view).numpy()
     chosen = blur.draw_solarise(states, view).numpy()

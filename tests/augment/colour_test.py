@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance
 from scipy import stats
 
-from keras_twins.augment import colour, draws, exact_colour
+from keras_twins.augment import colour, exact_colour
+from keras_twins.keys import image_states
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (24, 24, 3)).astype(np.uint8)
 # Far from black and white, so that no order of steps leaves 0..255.
@@ -37,7 +38,7 @@ def apply(method, image, **changes):
 def drawn(count=4000, **view):
     settings = {"jitter": 0.8, "brightness": 0.4, "contrast": 0.4}
     settings |= {"saturation": 0.2, "hue": 0.1, "greyscale": 0.2} | view
-    states = draws.image_states(0, 0, tf.range(count, dtype=tf.int64))
+    states = image_states(0, 0, tf.range(count, dtype=tf.int64))
     return {k: v.numpy() for k, v in colour.draw_factors(states, settings).items()}
 
 

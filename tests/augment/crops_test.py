@@ -3,14 +3,15 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from keras_twins.augment import crops, draws
+from keras_twins.augment import crops
+from keras_twins.keys import image_states
 
 COUNT = 4000
 
 
 def boxes(height, width, scale, ratio, flip=0.5):
     view = {"crop_scale": scale, "crop_ratio": ratio, "flip": flip}
-    states = draws.image_states(0, 0, tf.range(COUNT, dtype=tf.int64))
+    states = image_states(0, 0, tf.range(COUNT, dtype=tf.int64))
     return [side.numpy() for side in crops.draw_boxes(states, view, height, width)]
 
 

@@ -2,14 +2,14 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from keras_twins.augment import draws
+from keras_twins.keys import ROWS_PER_STEP, image_states, row_keys, uniform
 
 KEYS = tf.range(5000, dtype=tf.int64)
 
 
 def numbers(seed=0, view=0, keys=KEYS, stream=0, count=1):
-    states = draws.image_states(seed, view, keys)
-    return draws.uniform(states, stream, count).numpy()
+    states = image_states(seed, view, keys)
+    return uniform(states, stream, count).numpy()
 
 
 def split_mix(state):
@@ -46,7 +46,7 @@ def test_streams_views_seeds_and_neighbours_are_uncorrelated():
         "other view": numbers(view=1)[:, 0],
         "other seed": numbers(seed=1)[:, 0],
         "next key": numbers(keys=KEYS + 1)[:, 0],
-        "next step": numbers(keys=KEYS + draws.ROWS_PER_STEP)[:, 0],
+        "next step": numbers(keys=KEYS + ROWS_PER_STEP)[:, 0],
     }
     for name, other in others.items():
         # Five standard deviations of the correlation of independent samples.
@@ -59,12 +59,10 @@ def test_negative_and_large_keys_have_numbers_of_their_own():
 
 
 def test_graph_and_eager_agree_to_the_bit():
-    graph = tf.function(
-        lambda keys: draws.uniform(draws.image_states(3, 1, keys), 0, 40)
-    )
+    graph = tf.function(lambda keys: uniform(image_states(3, 1, keys), 0, 40))
     np.testing.assert_array_equal(graph(KEYS), numbers(3, 1, count=40))
 
 
 def test_rows_of_different_steps_never_share_a_key():
-    steps = [draws.expand_key(tf.constant(step, tf.int64), 1000) for step in range(3)]
+    steps = [row_keys(tf.constant(step, tf.int64), 1000) for step in range(3)]
     assert len(np.unique(np.concatenate(steps))) == 3000

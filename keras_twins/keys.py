@@ -1,4 +1,4 @@
-"""Random numbers that depend on (seed, key, view, stream) and on nothing else.
+"""Random numbers and row keys that depend on (seed, key, view, stream) alone.
 
 TensorFlow's stateless generators take one seed for a whole tensor, so that the draw
 of an image depends on its row in the batch. Here each image has a key of its own and
@@ -10,13 +10,15 @@ odd constant and mixed. It is integer arithmetic only, hence the same on every d
 import numpy as np
 import tensorflow as tf
 
+from keras_twins import replicas
+
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _SHIFTS = (30, 27, 31)
 
-# A training step spreads one number over the rows of its batch (see `expand_key`).
-ROWS_PER_STEP = 2**20
+# A step spreads one number over the rows of its batch (see `row_keys`).
+ROWS_PER_STEP = 2**24
 
 
 def image_states(seed, view, keys):
@@ -53,27 +55,21 @@ def uniform(states, stream, count=1):
     return tf.cast(_shift(bits, 40), tf.float32) * 2.0**-24
 
 
-def expand_key(key, rows):
-    """Turns a step's number into one key per row of its batch.
+def row_keys(step, rows):
+    """Returns one key per row of a step's batch.
 
-    On several replicas the rows are numbered over the global batch, so that the same
-    step gives the same views on one device and on many.
+    On several replicas the rows are numbered over the global batch, whatever the sizes
+    of the shards, so that a step gives the same views on one device and on many.
 
     Args:
-        key: scalar int64 tensor.
-        rows: scalar int tensor, the (local) batch size.
+        step: scalar int64 tensor, a number of the step's own.
+        rows: scalar int tensor, the rows of this replica.
 
     Returns:
         int64 tensor of shape `(rows,)`.
     """
-    first = tf.cast(_replica(), tf.int64) * tf.cast(rows, tf.int64)
-    row = tf.range(tf.cast(rows, tf.int64), dtype=tf.int64)
-    return key * ROWS_PER_STEP + first + row
-
-
-def _replica():
-    context = tf.distribute.get_replica_context()
-    return 0 if context is None else context.replica_id_in_sync_group
+    rows = tf.cast(rows, tf.int64)
+    return step * ROWS_PER_STEP + replicas.current().first_row(rows) + tf.range(rows)
 
 
 def _uint64(value):
