@@ -16,7 +16,7 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 quickstart: $(VENV)/installed
-	$(BIN)/python -m keras_twins.quickstart
+	$(BIN)/python -m keras_twins.commands.quickstart
 
 # Prints the coverage as well where that is free: since Python 3.12.
 test: $(VENV)/installed lint

@@ -48,18 +48,21 @@ def _train(pipe, arguments, deterministic):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
 
-    from keras_twins import distribution, experiment, train
+    from keras_twins import distribution, training
+    from keras_twins.runs import parts
+    from keras_twins.runs.run import Run
 
     module = importlib.import_module(f"keras_twins.configs.{arguments.config}")
     config = module.get_config()
     if deterministic:
-        train.make_deterministic()
-    images = experiment.load(config, config.train_split)
-    steps = images.source.num_images // config.batch_size
-    with distribution.strategy("auto").scope():
-        model = experiment.model(config)
-        model.compile(experiment.optimizer(config, steps), experiment.loss(config))
-    pairs = iter(experiment.training_pairs(config, images, steps, 0))
+        training.make_deterministic()
+    run = Run(config, strategy=distribution.strategy("auto"))
+    steps = run.steps_per_epoch()
+    with run.strategy.scope():
+        model = parts.model(config)
+        model.compile(parts.optimizer(config, steps), parts.loss(config))
+    images = run.train_source.dataset()
+    pairs = iter(parts.training_pairs(config, images, steps, 0))
     function = model.make_train_function() or model.train_function
     for _ in range(_WARM_UP):
         function(pairs)

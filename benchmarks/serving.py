@@ -82,7 +82,7 @@ class Server:
     """`keras-twins serve` in a process of its own, as a user starts it."""
 
     def __init__(self, model_dir):
-        command = [sys.executable, "-m", "keras_twins.serve", "--rest_port=0"]
+        command = [sys.executable, "-m", "keras_twins.commands.serve", "--rest_port=0"]
         command += ["--grpc_port=0", f"--model_dir={model_dir}", "--poll_seconds=0.2"]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -285,9 +285,9 @@ def _print_memory(server):
 
 
 def _export(model_dir, seed, image_size):
-    from keras_twins import cli
+    from keras_twins.commands.startup import start_tensorflow
 
-    cli.start_tensorflow()
+    start_tensorflow()
     import keras
 
     import keras_twins as kt
@@ -298,9 +298,9 @@ def _export(model_dir, seed, image_size):
 
 
 def _run(pipe, version, jpegs):
-    from keras_twins import cli
+    from keras_twins.commands.startup import start_tensorflow
 
-    cli.start_tensorflow()
+    start_tensorflow()
     import tensorflow as tf
 
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]

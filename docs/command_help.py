@@ -23,7 +23,7 @@ def main():
 
 def fill(text, command):
     """Text with its block written anew from the help of a command."""
-    arguments = [sys.executable, "-m", "keras_twins.cli", command, "--help"]
+    arguments = [sys.executable, "-m", "keras_twins.commands.cli", command, "--help"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     block = f"<!-- help -->\n```text\n{done.stdout.rstrip()}\n```\n<!-- end -->"
     return _BLOCK.sub(lambda _: block, text)

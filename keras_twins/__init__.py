@@ -5,6 +5,7 @@ the library is imported when it is first used.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ _PARTS = (
 )
 
 __all__ = ["__version__", *_PARTS]
+
+# `python -m keras_twins.train` is found there: it runs `keras_twins.commands.train`.
+__path__.append(os.path.join(os.path.dirname(__file__), "aliases"))
 
 
 def __getattr__(name: str) -> Any:

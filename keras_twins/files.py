@@ -9,7 +9,8 @@ from typing import Any
 
 from keras_twins.types import StrPath
 
-_PARTIAL = ".partial-"
+# How the name of an unfinished file begins.
+PARTIAL = ".partial-"
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def whole(path: StrPath) -> Iterator[pathlib.Path]:
         OSError: where the disk is full, for instance.
     """
     path = pathlib.Path(path)
-    beside = path.with_name(_PARTIAL + path.name)
+    beside = path.with_name(PARTIAL + path.name)
     try:
         yield beside
         _sync(beside)

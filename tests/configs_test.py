@@ -5,11 +5,11 @@ import pathlib
 import re
 
 import pytest
-import tensorflow as tf
 
-from keras_twins import configs, train
+from keras_twins import configs, training
 from keras_twins.configs import common
-from keras_twins.workdir import Workdir
+from keras_twins.runs.run import Run
+from keras_twins.runs.workdir import Workdir
 
 FILES = {
     path.stem: path
@@ -30,7 +30,7 @@ def get_config(name, options=""):
 )
 def test_trains(name, options, tmp_path):
     config = get_config(name, options)
-    model = train.train(config, Workdir(tmp_path), tf.distribute.get_strategy(), 0)
+    model = training.train(Run(config, Workdir(tmp_path)), verbose=0)
     assert int(model.optimizer.iterations) == 2 * (1437 // 256)
     assert type(model.loss).__name__ == (
         "HSICLoss" if "hsic" in options else "BarlowTwinsLoss"

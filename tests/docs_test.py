@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from keras_twins import cli
+from keras_twins.commands import cli
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = {page.stem: page for page in (ROOT / "docs" / "commands").glob("*.md")}

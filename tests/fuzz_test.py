@@ -10,16 +10,19 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 from damage import WHOLE, damaged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_twins import cli, config_check, data, experiment
+from keras_twins import data
 from keras_twins.augment import preset, spec
+from keras_twins.commands import cli, train
 from keras_twins.configs import digits
 from keras_twins.data.decode import decode_rgb
 from keras_twins.errors import InputError
-from keras_twins.workdir import as_data, flatten
+from keras_twins.runs import config_check, parts
+from keras_twins.runs.workdir import as_data, flatten
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
@@ -121,9 +124,9 @@ def test_a_configuration_is_taken_or_refused_in_a_line(key, value):
         return  # ml_collections refuses another type, and the command shows its line.
     try:
         config_check.check(config)
-        experiment.stages(config)
-        experiment.loss(config)
-        experiment.optimizer(config, 11)
+        parts.stages(config)
+        parts.loss(config)
+        parts.optimizer(config, 11)
     except InputError as error:
         assert "config" in str(error)
 
@@ -140,6 +143,8 @@ def test_any_override_is_taken_or_refused_in_a_line(text):
         patch.setattr(cli, "_fail", fail)
         try:
             argv = ["train", "--config=configs/digits.py", "--workdir=/nowhere"]
-            cli._parse([*argv, f"--config.{text}"])
+            values = flags.FlagValues()
+            train.define_flags(values)
+            cli._parse(values, [*argv, f"--config.{text}"])
         except SystemExit:
             assert len(lines) == 1 and lines[0]

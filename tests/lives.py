@@ -18,11 +18,14 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_twins import checkpoints, distribution, resume, stops
+from keras_twins import distribution
+from keras_twins.callbacks import resume
 from keras_twins.configs import digits
 from keras_twins.errors import InputError
-from keras_twins.train import train
-from keras_twins.workdir import Workdir
+from keras_twins.runs import checkpoints, stops
+from keras_twins.runs.run import Run
+from keras_twins.runs.workdir import Workdir
+from keras_twins.training import train
 
 
 def tiny_config(overrides):
@@ -71,9 +74,8 @@ def at_checkpoint(number, act):
 
 
 def tear_the_file():
-    def savez(file, **state):
-        file.write(b"PK half of a checkpoint")
-        file.flush()
+    def savez(path, **state):
+        path.write_bytes(b"PK half of a checkpoint")
         die()
 
     np.savez = savez
@@ -109,7 +111,7 @@ def live(workdir, life):
         with stops.on_signals() as request:
             strategy = make_strategy(life.get("replicas", 1))
             config = tiny_config(life.get("config", {}))
-            train(config, Workdir(workdir), strategy, 0, request)
+            train(Run(config, Workdir(workdir), strategy), 0, request)
     except (InputError, stops.Stopped) as end:
         print(f"keras-twins: {end}", flush=True)
         os._exit(1 if isinstance(end, InputError) else stops.EXIT_STATUS)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.reproduce import table
 from benchmarks.reproduce.rows import FULL, QUICK
-from keras_twins import config_check
+from keras_twins.runs import config_check
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
 

@@ -115,7 +115,7 @@ def test_replicas_may_change_while_a_run_is_stopped(undisturbed, tmp_path):
 def command(workdir, *overrides):
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "keras_twins.cli", "train"),
+            *(sys.executable, "-m", "keras_twins.commands.cli", "train"),
             *("--config=configs/digits.py", f"--workdir={workdir}"),
             *("--config.encoder.widths=(8,)", "--config.encoder.depths=(1,)"),
             *("--config.projector=(32,32)", "--config.evaluation.every_epochs=0"),

@@ -15,7 +15,7 @@ EPOCHS = 6
 
 def start_workers(workdir, addresses):
     command = [
-        *(sys.executable, "-m", "keras_twins.cli", "train"),
+        *(sys.executable, "-m", "keras_twins.commands.cli", "train"),
         *("--config=configs/digits.py", f"--workdir={workdir}"),
         *("--strategy=multi_worker", f"--config.epochs={EPOCHS}"),
         *("--config.encoder.widths=(8,)", "--config.encoder.depths=(1,)"),
@@ -94,7 +94,7 @@ def test_an_address_in_use_is_one_line(tmp_path):
         }
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "keras_twins.cli", "train"),
+                *(sys.executable, "-m", "keras_twins.commands.cli", "train"),
                 *("--config=configs/digits.py", f"--workdir={tmp_path / 'run'}"),
                 "--strategy=multi_worker",
             ],

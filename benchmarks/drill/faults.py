@@ -16,7 +16,13 @@ EPOCHS = 6
 EVERY_STEPS = 2
 _SECONDS = 240
 _COMMAND = [
-    *(sys.executable, "-m", "keras_twins.cli", "train", "--config=configs/digits.py"),
+    *(
+        sys.executable,
+        "-m",
+        "keras_twins.commands.cli",
+        "train",
+        "--config=configs/digits.py",
+    ),
     *("--config.encoder.widths=(8,)", "--config.encoder.depths=(1,)"),
     *("--config.projector=(32,32)", f"--config.epochs={EPOCHS}"),
     "--config.evaluation.every_epochs=3",

@@ -22,7 +22,13 @@ def a_server_swapped_under_load(folder, turn):
     _export(folder, model)
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "keras_twins.cli", "serve", f"--model_dir={model}"),
+            *(
+                sys.executable,
+                "-m",
+                "keras_twins.commands.cli",
+                "serve",
+                f"--model_dir={model}",
+            ),
             *("--rest_port=0", "--grpc_port=0", "--poll_seconds=0.1"),
         ],
         stdout=subprocess.PIPE,
@@ -85,7 +91,7 @@ class _Load:
 def _export(folder, model):
     subprocess.run(
         [
-            *(sys.executable, "-m", "keras_twins.cli", "export"),
+            *(sys.executable, "-m", "keras_twins.commands.cli", "export"),
             *(f"--workdir={folder / 'undisturbed'}", f"--output={model}"),
         ],
         check=True,

@@ -19,7 +19,7 @@ import sys
 from benchmarks.reproduce import table
 from benchmarks.reproduce.outcome import evaluate
 from benchmarks.reproduce.rows import GROUPS
-from keras_twins.stops import EXIT_STATUS
+from keras_twins.runs.stops import EXIT_STATUS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 RESULTS = ROOT / "results"
@@ -76,7 +76,7 @@ def _reproduce(row, seed, arguments):
     settings = row.overrides | {"seed": seed}
     if arguments.data_dir:
         settings["data_dir"] = arguments.data_dir
-    command = [sys.executable, "-m", "keras_twins.cli", "train"]
+    command = [sys.executable, "-m", "keras_twins.commands.cli", "train"]
     command += [f"--config={ROOT / row.config}", f"--workdir={workdir}"]
     command += [f"--config.{key}={value}" for key, value in settings.items()]
     subprocess.run(command, check=True)

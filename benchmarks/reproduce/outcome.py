@@ -11,28 +11,30 @@ def evaluate(folder, labels):
         folder: str, the workdir of a run that has ended.
         labels: str, the split to learn from; empty for the one that was trained on.
     """
-    from keras_twins import cli
+    from keras_twins.commands.startup import start_tensorflow
 
-    cli.start_tensorflow()
-    from keras_twins import evaluation, experiment
-    from keras_twins.workdir import Workdir
+    start_tensorflow()
+    from keras_twins import evaluation
+    from keras_twins.runs import images
+    from keras_twins.runs.run import Run
+    from keras_twins.runs.workdir import Workdir
 
-    workdir = Workdir(folder)
-    config = workdir.read_config()
+    run = Run.read(Workdir(folder))
+    config = run.config
     splits = [
-        experiment.evaluation_batches(config, experiment.load(config, split, True))
+        images.evaluation_batches(run, run.source(split).dataset(labels=True))
         for split in (labels or config.train_split, config.test_split)
     ]
     settings = {"k": config.evaluation.k, "temperature": config.evaluation.temperature}
     (found,) = evaluation.compare(
-        {"trained": workdir.read_encoder()}, *splits, **settings
+        {"trained": run.trained_encoder()}, *splits, **settings
     )
-    facts = json.loads(workdir.facts.read_text("utf-8"))
+    ran = json.loads(run.workdir.provenance.read_text("utf-8"))
     return {
         "epochs": config.epochs,
         "redundancy_weight": config.loss.redundancy_weight,
         "temperature": config.evaluation.temperature,
         **dataclasses.asdict(found),
-        "versions": facts["versions"],
-        "hardware": facts["hardware"],
+        "versions": ran["versions"],
+        "hardware": ran["hardware"],
     }

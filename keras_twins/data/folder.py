@@ -1,5 +1,6 @@
 """A folder of images, flat or with one sub-folder a class."""
 
+import copy
 import functools
 import os
 
@@ -28,14 +29,10 @@ class FolderSource(Source):
 
     is_encoded = True
 
-    def __init__(self, path, split, without=()):
+    def __init__(self, path, split):
         self.name = f"folder:{path}"
         root = _split_folder(self.name, path, split)
         files = _list_images(self.name, root)
-        if without:
-            files = [file for file in files if os.path.join(root, file) not in without]
-            if not files:
-                raise InputError(f"{self.name} has no image that can be read")
         self.num_images = len(files)
         self.paths = [os.path.join(root, file) for file in files]
         classes = _classes(root, files)
@@ -44,6 +41,22 @@ class FolderSource(Source):
             self.class_names = tuple(names)
             self.has_labels = True
             self._labels = np.searchsorted(names, classes).astype(np.int64)
+
+    def without(self, paths):
+        kept = np.array([path not in paths for path in self.paths])
+        if kept.all():
+            return self
+        if not kept.any():
+            raise InputError(f"{self.name} has no image that can be read")
+        rest = copy.copy(self)
+        # What is computed from all files, such as `image_shape`, is computed anew.
+        for cached in ("image_shape", "images_in_memory", "records_in_memory"):
+            rest.__dict__.pop(cached, None)
+        rest.paths = [path for path, keep in zip(self.paths, kept, strict=True) if keep]
+        rest.num_images = len(rest.paths)
+        if self.has_labels:
+            rest._labels = self._labels[kept]
+        return rest
 
     @functools.cached_property
     def image_shape(self):

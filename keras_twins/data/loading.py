@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.registry import TFDSSource
-from keras_twins.data.sources import ArraySource, Description
+from keras_twins.data.sources import ArraySource, Description, Source
+from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
@@ -59,7 +59,7 @@ def load(
         >>> image.shape, int(label)
         (TensorShape([8, 8, 3]), 1)
     """
-    return _open(name, split, data_dir, download, without).dataset(labels)
+    return open_source(name, split, data_dir, download).without(without).dataset(labels)
 
 
 def describe(
@@ -83,7 +83,7 @@ def describe(
         >>> digits.num_images, digits.image_shape
         (1437, (8, 8, 3))
     """
-    source = _open(name, split, data_dir, download, without)
+    source = open_source(name, split, data_dir, download).without(without)
     return Description(
         name=name,
         split=split,
@@ -93,11 +93,14 @@ def describe(
     )
 
 
-def _open(name, split, data_dir, download, without):
+def open_source(
+    name: str, split: str, data_dir: StrPath | None = None, download: bool = False
+) -> Source:
+    """Opens the source behind `load`; the arguments and errors are its own."""
     if name == "digits":
         return _digits(split)
     if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split, without)
+        return FolderSource(name.removeprefix(_FOLDER), split)
     return TFDSSource(name, split, data_dir, download)
 
 

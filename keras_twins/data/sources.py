@@ -52,6 +52,11 @@ class Source:
         """All records as a tensor; read once for all pipelines."""
         return memory.load_records(self)
 
+    def without(self, paths):
+        """The source without some files; itself where its records are not files."""
+        del paths
+        return self
+
     def decode(self, record):
         return record
 

@@ -1,7 +1,6 @@
 """Which files of a folder are images that can be read."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.decode import read_rgb
-from keras_twins.types import StrPath
 
 _BATCH = 256
 
@@ -54,17 +52,6 @@ def file_names(paths):
 def fingerprint(paths):
     """SHA-256 of names of files, in their order, as hexadecimal digits."""
     return hashlib.sha256(b"\0".join(map(os.fsencode, paths))).hexdigest()
-
-
-def bad_images_text(paths):
-    """The text of a `bad_images.txt`: a JSON string a line, whatever is in a name."""
-    return "".join(json.dumps(path, ensure_ascii=False) + "\n" for path in paths)
-
-
-def read_bad_images(path: StrPath) -> frozenset[str]:
-    """The names of files in a `bad_images.txt`, a frozenset of str."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-        return frozenset(map(json.loads, lines))
 
 
 def _decoded_index(index, path):

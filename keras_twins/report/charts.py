@@ -27,7 +27,7 @@ def curves(records):
     """A chart for each metric that was measured, one line a run.
 
     Args:
-        records: list of `keras_twins.report.records.Record`.
+        records: list of `keras_twins.runs.records.Record`.
 
     Returns:
         list of dict with `title`, `note`, `data` and `layout`.

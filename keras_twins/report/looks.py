@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from keras_twins.errors import InputError
-from keras_twins.report import embedding_map, images, pictures
+from keras_twins import evaluation, pictures
+from keras_twins.evaluation.checks import check_features
+from keras_twins.report import embedding_map
 
-_IMAGES = 2000
+IMAGES = 2000  # as many as a map shows apart, and a sprite of thumbnails holds
 _THUMBNAIL = 48
 _QUERIES = 12
 _NEIGHBOURS = 6
@@ -40,25 +41,19 @@ class Looks:
     neighbours: list
 
 
-def look(workdir, config):
-    """Embeds the test images of a run and arranges them.
+def look(encoder, shown):
+    """Embeds images of a run and arranges them.
 
     Args:
-        workdir: `keras_twins.workdir.Workdir` of a run that has ended.
-        config: its `ConfigDict`.
+        encoder: `keras.Model` from pixels to embeddings.
+        shown: `keras_twins.runs.images.Images`, at most `IMAGES` of them.
 
     Returns:
         `Looks`.
 
     Raises:
-        InputError: for a run without an encoder, images that cannot be opened or
-            embeddings that are not finite.
+        InputError: for embeddings that are not finite.
     """
-    from keras_twins import evaluation
-    from keras_twins.evaluation.checks import check_features
-
-    encoder = workdir.read_encoder()
-    shown = _shown_images(config)
     features, labels = evaluation.embed(encoder, shown.batches)
     check_features(shown.split, features)
     thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
@@ -75,33 +70,24 @@ def look(workdir, config):
     )
 
 
-def views(config):
-    """Training images with their two views.
+def views(layer, images):
+    """Images with their two views.
+
+    Args:
+        layer: `keras_twins.augment.TwoViews`.
+        images: `tf.data.Dataset` of images.
 
     Returns:
         list of three data URIs each: image, view a, view b.
-
-    Raises:
-        InputError: if the images cannot be opened.
     """
-    from keras_twins import experiment
-
-    layer = experiment.views(config, config.views.image_size)
     found = []
-    for key, image in enumerate(experiment.load(config, config.train_split)):
+    for key, image in enumerate(images):
         if key == _VIEWED:
             break
         shown = pictures.image_and_views(layer, image, key)
         small = [pictures.thumbnail(pixels, _VIEW) for pixels in shown]
         found.append([pictures.data_uri(picture, quality=85) for picture in small])
     return found
-
-
-def _shown_images(config):
-    try:
-        return images.open_images(config, config.test_split, _IMAGES)
-    except InputError:
-        return images.open_images(config, config.train_split, _IMAGES)
 
 
 def _neighbours(features, labels):

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from keras_twins.report import charts, findings
-from keras_twins.workdir import as_data, flatten
+from keras_twins.runs.workdir import as_data, flatten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Run:
     """What the page shows of one run.
 
     Attributes:
-        record: `keras_twins.report.records.Record`.
+        record: `keras_twins.runs.records.Record`.
         looks: `keras_twins.report.looks.Looks`, or the reason (str) why there are none.
         views: list of three data URIs each, or the reason (str) why there are none.
     """
@@ -65,7 +65,7 @@ def render(runs):
 
 def figures(record):
     """The `keras_twins.report.findings.Figures` of a run."""
-    config, facts = record.config, record.facts
+    config, facts = record.config, record.provenance
     images = facts and facts["steps_per_epoch"] * facts["batch_size"]
     return findings.Figures(
         metrics=record.metrics,
@@ -138,7 +138,7 @@ def _table(evaluation):
 
 
 def _facts(record):
-    config, facts = record.config, record.facts
+    config, facts = record.config, record.provenance
     described = {
         "data": f"{config.dataset}, split {config.train_split}",
         "training images": _count(facts.get("training_images")),

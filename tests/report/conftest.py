@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from keras_twins.workdir import Workdir, as_data, write_json
+from keras_twins.files import write_json
+from keras_twins.runs.workdir import Workdir, as_data
 
 
 def lines(epochs, **changes):
@@ -39,9 +40,10 @@ def metrics():
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
     """Makes `(workdir, config)` of a run on digits with so many epochs."""
-    from keras_twins import experiment, run_facts
+    from keras_twins.callbacks import snapshots
     from keras_twins.configs import digits
-    from keras_twins.report import images, snapshots
+    from keras_twins.runs import images, parts, provenance
+    from keras_twins.runs.run import Run
 
     made = {}
 
@@ -58,9 +60,9 @@ def small_run(tmp_path_factory):
         write_json(workdir.config, as_data(config))
         text = "".join(json.dumps(line) + "\n" for line in lines(epochs))
         workdir.metrics.write_text(text)
-        facts = {
-            "versions": run_facts.versions(),
-            "hardware": run_facts.hardware(),
+        ran = {
+            "versions": provenance.versions(),
+            "hardware": provenance.hardware(),
             "replicas": 1,
             "training_images": 1437,
             "class_names": [str(i) for i in range(10)],
@@ -68,12 +70,12 @@ def small_run(tmp_path_factory):
             "batch_size": 128,
             "input_pairs_per_second": 5000.0,
         }
-        write_json(workdir.facts, facts)
-        model = experiment.model(config)
-        pairs = images.snapshot_pairs(config, 100)
+        write_json(workdir.provenance, ran)
+        model = parts.model(config)
+        pairs = images.snapshot_pairs(Run(config, workdir), 100)
         for epoch in sorted({0, epochs // 2, epochs}):
             snapshots.save(workdir.snapshots, snapshots.take(model, pairs, epoch))
-        experiment.pixel_encoder(config, model.encoder).save(workdir.encoder)
+        parts.pixel_encoder(config, model.encoder).save(workdir.encoder)
         made[epochs] = workdir, config
         return made[epochs]
 

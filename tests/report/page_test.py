@@ -14,7 +14,7 @@ import pytest
 from keras_twins.errors import InputError
 from keras_twins.report import charts, page, records
 from keras_twins.report.writing import write
-from keras_twins.workdir import Workdir
+from keras_twins.runs.workdir import Workdir
 
 # Git ignores `runs/`: what a person may want to look at stays there after the tests.
 SCREENSHOTS = pathlib.Path(__file__).parents[2] / "runs" / "report_screenshots"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_twins.embed import load_signature
+from keras_twins.commands.embed import load_signature
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
 from keras_twins.serving.images import encode
 
@@ -91,7 +91,7 @@ def test_the_command_embeds_files(url, images, expected, tmp_path):
     [folder] = {image.parent for image in images if isinstance(image, pathlib.Path)}
     output = tmp_path / "e.npz"
     done = subprocess.run(
-        [sys.executable, "-m", "keras_twins.embed", f"--server={url}", folder]
+        [sys.executable, "-m", "keras_twins.commands.embed", f"--server={url}", folder]
         + [f"--output={output}"],
         capture_output=True,
         text=True,

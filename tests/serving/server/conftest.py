@@ -27,7 +27,7 @@ class Server:
     """
 
     def __init__(self, *flags):
-        command = [sys.executable, "-m", "keras_twins.serve", "--rest_port=0"]
+        command = [sys.executable, "-m", "keras_twins.commands.serve", "--rest_port=0"]
         self.process = subprocess.Popen(
             [*command, "--grpc_port=0", *map(str, flags)],
             stdout=subprocess.PIPE,

@@ -296,7 +296,7 @@ def test_what_runs_is_answered_before_the_end(start_server, exported, picture, n
 
 
 def test_nobody_has_to_read_what_the_server_says(exported, picture):
-    command = [sys.executable, "-m", "keras_twins.serve"]
+    command = [sys.executable, "-m", "keras_twins.commands.serve"]
     ports = ["--rest_port=0", "--grpc_port=0", f"--model_dir={exported}/embedder"]
     process = subprocess.Popen(
         [*command, *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -316,7 +316,13 @@ def test_nobody_has_to_read_what_the_server_says(exported, picture):
 def _refusal(*flags):
     """The one line of a server that does not start."""
     done = subprocess.run(
-        [sys.executable, "-m", "keras_twins.serve", "--rest_port=0", "--grpc_port=0"]
+        [
+            sys.executable,
+            "-m",
+            "keras_twins.commands.serve",
+            "--rest_port=0",
+            "--grpc_port=0",
+        ]
         + list(map(str, flags)),
         capture_output=True,
         text=True,

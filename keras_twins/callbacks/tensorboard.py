@@ -1,0 +1,74 @@
+"""What TensorBoard shows of a run beside the scalars that Keras writes."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_twins import pictures
+
+# The projector slows down beyond some thousand points, and sprites end at 8192 pixels.
+_PROJECTED = 2000
+_THUMBNAIL = 48
+
+
+class Writer:
+    """Writes histograms, pictures and the embedding projector of a run.
+
+    Args:
+        directory: path of the folder that TensorBoard is started on.
+        class_names: sequence of str, or None where there are none.
+    """
+
+    def __init__(self, directory, class_names=None):
+        self._directory = directory
+        self._class_names = class_names
+        self._events = None
+
+    def write_deviations(self, epoch, deviations):
+        """Writes a histogram of the features' deviations, `(D,)`."""
+        with self._writer().as_default(step=epoch):
+            tf.summary.histogram("embedding/feature_deviation", deviations)
+        self._events.flush()
+
+    def write_snapshot(self, snapshot):
+        """Writes the correlation matrix as a picture, and a snapshot's figures."""
+        with self._writer().as_default(step=snapshot.epochs):
+            picture = pictures.heat_map(snapshot.correlation)
+            tf.summary.image("cross_correlation", picture[None])
+            for name in ("on_diagonal", "off_diagonal", "linear_hsic", "alignment"):
+                tf.summary.scalar(f"snapshot/{name}", getattr(snapshot, name))
+        self._events.flush()
+
+    def write_projector(self, features, labels, dataset):
+        """Writes embeddings with thumbnails and labels for the projector plug-in.
+
+        Args:
+            features: `(N, D)` array; the first 2 000 rows are shown.
+            labels: `(N,)` array of labels, or None.
+            dataset: batched `tf.data.Dataset` of the images, in the features' order.
+        """
+        from tensorboard.plugins import projector
+
+        folder = self._directory / "projector"
+        folder.mkdir(parents=True, exist_ok=True)
+        features = features[:_PROJECTED]
+        thumbnails = pictures.thumbnails(dataset, len(features), _THUMBNAIL)
+        np.savetxt(folder / "embeddings.tsv", features, "%.6g", "\t")
+        pictures.sprite(thumbnails).save(folder / "thumbnails.png")
+        names = pictures.names(labels, self._class_names, len(features))
+        lines = ["index\tclass", *(f"{i}\t{name}" for i, name in enumerate(names))]
+        (folder / "labels.tsv").write_text("\n".join(lines) + "\n")
+        config = projector.ProjectorConfig()
+        embedding = config.embeddings.add()
+        embedding.tensor_name = "test images"
+        embedding.tensor_path = "projector/embeddings.tsv"
+        embedding.metadata_path = "projector/labels.tsv"
+        embedding.sprite.image_path = "projector/thumbnails.png"
+        embedding.sprite.single_image_dim.extend([_THUMBNAIL, _THUMBNAIL])
+        projector.visualize_embeddings(str(self._directory), config)
+
+    def _writer(self):
+        if self._events is None:
+            self._events = tf.summary.create_file_writer(
+                str(self._directory / "embedding")
+            )
+        return self._events

@@ -1,0 +1,121 @@
+"""`keras-twins export`: a run's encoder as a model that a server loads.
+
+    keras-twins export --workdir=RUN --output=models --name=embedder
+
+writes `models/embedder/1/`, the next time `2/`. Servers know a model by the name of its
+folder; without --name, --output is that folder.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from absl import flags as absl_flags
+
+from keras_twins.commands import cli, shared_flags
+from keras_twins.commands.startup import start_tensorflow
+from keras_twins.errors import InputError
+from keras_twins.runs.workdir import Workdir
+
+
+def define_flags(flags):
+    shared_flags.define_workdir(flags)
+    absl_flags.DEFINE_string(
+        "output",
+        None,
+        "Folder of the model; a new version goes into it.",
+        flag_values=flags,
+    )
+    absl_flags.mark_flag_as_required("output", flags)
+    absl_flags.DEFINE_string(
+        "name",
+        None,
+        "Name of the model: its folder becomes --output/NAME, not --output.",
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_enum(
+        "format",
+        "saved_model",
+        ["saved_model", "onnx", "litert"],
+        "For TensorFlow Serving, ONNX Runtime or LiteRT (the last two: one folder "
+        "each).",
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_enum(
+        "precision",
+        None,
+        ["float32", "mixed_float16", "mixed_bfloat16"],
+        "What the exported encoder computes in; default: as it was trained.",
+        flag_values=flags,
+    )
+
+
+def main(flags, paths):
+    workdir = Workdir(flags.workdir)
+    workdir.read_config()  # A folder without a run is said before TensorFlow starts.
+    workdir.check_ended()
+    output = Path(flags.output)
+    if flags.name is not None:
+        # What stands in a URL as it is, and cannot be taken for a version's number.
+        if not re.fullmatch(r"[A-Za-z_][\w.-]*", flags.name, re.ASCII):
+            raise InputError(
+                f"--name={flags.name}: expected letters, digits, '_', '-' and '.', a "
+                "letter first"
+            )
+        output /= flags.name
+    start_tensorflow()
+    from keras_twins.runs.run import Run  # It imports TensorFlow.
+
+    version = export(Run.read(workdir), output, flags.format, flags.precision)
+    if flags.format == "saved_model":
+        name = version.resolve().parent.name
+        print(f"serve it:     keras-twins serve --model_dir={output}")
+        print(
+            "ask for it:   keras-twins embed --server=http://localhost:8501 "
+            f"--model_name={name} PATH..."
+        )
+
+
+def export(run, output, file_format="saved_model", precision=None):
+    """Exports the encoder of a run that has ended.
+
+    Args:
+        run: `keras_twins.runs.run.Run`.
+        output: path of the model's folder.
+        file_format: "saved_model", "onnx" or "litert".
+        precision: name of a Keras dtype policy, or None for the encoder's own.
+
+    Returns:
+        path of the new version.
+
+    Raises:
+        InputError: for a folder without an encoder, an output that is a file, or an
+            export that does not answer as the encoder does; nothing is published then.
+    """
+    from keras_twins import export as exports  # It imports TensorFlow.
+
+    write = {
+        "saved_model": exports.export_saved_model,
+        "onnx": exports.export_onnx,
+        "litert": exports.export_litert,
+    }[file_format]
+    metadata = {"config": run.config.to_dict()}
+    if run.workdir.evaluation.exists():
+        metadata["evaluation"] = json.loads(run.workdir.evaluation.read_text())
+    try:
+        version = write(
+            run.trained_encoder(),
+            output,
+            run.config.evaluation.image_size,
+            resize=run.config.evaluation.resize,
+            precision=precision,
+            metadata=metadata,
+        )
+    except (exports.ExportError, OSError, ValueError) as error:
+        raise InputError(f"--output={output}: {error}") from error
+    print(f"exported to {version}")
+    return version
+
+
+if __name__ == "__main__":
+    cli.main("export")

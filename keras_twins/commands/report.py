@@ -1,0 +1,99 @@
+"""`keras-twins report`: one HTML page of a run, or of several side by side."""
+
+import importlib.util
+
+from absl import flags as absl_flags
+
+from keras_twins import files
+from keras_twins.commands import cli, shared_flags
+from keras_twins.commands.startup import start_tensorflow
+from keras_twins.errors import InputError
+from keras_twins.runs.workdir import Workdir
+
+_MOST = 4  # runs that colours tell apart
+
+
+def define_flags(flags):
+    absl_flags.DEFINE_multi_string(
+        "workdir",
+        None,
+        "Folder of a run; given more than once, the runs are compared.",
+        flag_values=flags,
+    )
+    absl_flags.mark_flag_as_required("workdir", flags)
+    absl_flags.DEFINE_string(
+        "output", "report.html", "The page, an HTML file.", flag_values=flags
+    )
+
+
+def main(flags, paths):
+    output = shared_flags.check_output(flags.output, ".html")
+    if len(flags.workdir) > _MOST:
+        raise InputError(
+            f"--workdir is given {len(flags.workdir)} times; a page compares up to "
+            f"{_MOST} runs"
+        )
+    for package in ("jinja2", "plotly"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"the report needs {package}: pip install 'keras-twins[report]'"
+            )
+    workdirs = [Workdir(path) for path in flags.workdir]
+    for workdir in workdirs:
+        workdir.check_begun()  # Said before TensorFlow starts.
+    start_tensorflow()
+    write(workdirs, output)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, opens in any browser")
+
+
+def write(workdirs, output):
+    """Writes the page of one or more runs.
+
+    Args:
+        workdirs: list of `keras_twins.runs.workdir.Workdir`.
+        output: path of the HTML file.
+
+    Raises:
+        InputError: for a folder without a run.
+    """
+    from keras_twins.report import page  # It imports TensorFlow.
+    from keras_twins.runs import records
+    from keras_twins.runs.run import Run
+
+    runs = [Run.read(workdir) for workdir in workdirs]
+    shown = [
+        page.Run(
+            records.read(run),
+            looks=_or_reason(_look, run),
+            views=_or_reason(_views, run),
+        )
+        for run in runs
+    ]
+    files.write_text(output, page.render(shown))
+
+
+def _look(run):
+    from keras_twins.report import looks  # It imports TensorFlow.
+    from keras_twins.runs import images
+
+    encoder = run.trained_encoder()
+    return looks.look(encoder, images.test_images(run, looks.IMAGES))
+
+
+def _views(run):
+    from keras_twins.report import looks  # It imports TensorFlow.
+    from keras_twins.runs import parts
+
+    return looks.views(parts.views(run.config), run.train_source.dataset())
+
+
+def _or_reason(make, run):
+    """What `make` makes, or why it cannot: a page without it is still worth reading."""
+    try:
+        return make(run)
+    except InputError as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    cli.main("report")

@@ -1,0 +1,103 @@
+"""`keras-twins views`: a picture of sixteen images and the two views of each."""
+
+import textwrap
+
+from absl import flags as absl_flags
+from PIL import Image, ImageDraw, ImageFont
+
+from keras_twins import pictures
+from keras_twins.commands import cli, shared_flags
+from keras_twins.commands.startup import start_tensorflow
+
+_TILE = 96  # pixels, whatever size the views have
+_GAP = 6
+_BLOCKS = 4  # a block is an image and its two views; so many per row, and rows
+_LINE = 18
+_COLUMNS = 170
+
+
+def define_flags(flags):
+    shared_flags.define_config(flags)
+    absl_flags.DEFINE_string(
+        "output", "views.png", "The picture, a PNG file.", flag_values=flags
+    )
+
+
+def main(flags, paths):
+    config = shared_flags.read_config(flags)
+    output = shared_flags.check_output(flags.output, ".png")
+    start_tensorflow()
+    from keras_twins.runs.run import Run  # It imports TensorFlow.
+
+    draw(Run(config), output)
+    print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
+
+
+def draw(run, output):
+    """Draws images of the training split with the views of the first epoch.
+
+    Args:
+        run: `keras_twins.runs.run.Run`.
+        output: path of the PNG file.
+
+    Raises:
+        InputError: for data or views that cannot be used.
+    """
+    from keras_twins import data  # It imports TensorFlow.
+    from keras_twins.runs import parts
+
+    config = run.config
+    layer = parts.views(config)
+    images = run.train_source.dataset()
+    caption = [f"{config.dataset}, seed {config.seed}", *describe(config.views)]
+    tile, block = _TILE + _GAP, 3 * _TILE + 4 * _GAP
+    below = _LINE + _BLOCKS * tile + _GAP
+    size = _BLOCKS * block + _GAP, below + _LINE * len(caption) + _GAP
+    picture = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    with data.explain_read_errors(images):
+        originals = list(images.take(_BLOCKS**2))
+    for place, original in enumerate(originals):
+        row, column = divmod(place, _BLOCKS)
+        shown = pictures.image_and_views(layer, original, key=place)
+        for index, pixels in enumerate(shown):
+            corner = _GAP + column * block + index * tile, _LINE + row * tile
+            picture.paste(_thumbnail(pixels), corner)
+    for column in range(_BLOCKS):
+        for index, name in enumerate(("original", "view a", "view b")):
+            pen.text((_GAP + column * block + index * tile, 1), name, "black", font)
+    for index, line in enumerate(caption):
+        pen.text((_GAP, below + index * _LINE), line, "black", font)
+    picture.save(output)
+
+
+def _thumbnail(pixels):
+    """A PIL image whose longer side is a tile's; small ones keep their pixels sharp."""
+    image = Image.fromarray(pixels)
+    scale = _TILE / max(image.size)
+    size = [max(1, round(scale * side)) for side in image.size]
+    sharp = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return image.resize(size, sharp)
+
+
+def describe(views):
+    """The parameters of both views in lines of text, once where they are the same."""
+    texts = [
+        ", ".join(f"{key} {_short(value)}" for key, value in view.items())
+        for view in (views.view_a.to_dict(), views.view_b.to_dict())
+    ]
+    if texts[0] == texts[1]:
+        texts = [f"both views: {texts[0]}"]
+    else:
+        texts = [f"view {x}: {text}" for x, text in zip("ab", texts, strict=True)]
+    return [line for text in texts for line in textwrap.wrap(text, _COLUMNS)]
+
+
+def _short(value):
+    if isinstance(value, (tuple, list)):
+        return "-".join(f"{number:.3g}" for number in value)
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    cli.main("views")

@@ -1,0 +1,125 @@
+"""Checks the values of a configuration before anything is done with them."""
+
+import math
+from numbers import Real
+
+from keras_twins.errors import InputError
+
+_PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
+
+
+def check(config):
+    """Checks the numbers of a configuration, each by itself.
+
+    Args:
+        config: `ConfigDict`, with the keys of `configs/common.py`.
+
+    Raises:
+        InputError: naming the first key whose value is of another kind or out of range.
+    """
+    for key, (fits, expected) in _EXPECTED.items():
+        value = config
+        for part in key.split("."):
+            value = value[part]
+        if not fits(value):
+            raise InputError(f"--config.{key}={value!r}: expected {expected}")
+    size, resize = config.evaluation.image_size, config.evaluation.resize
+    if resize is not None and resize < size:
+        raise InputError(
+            f"--config.evaluation.resize={resize}: expected at least "
+            f"--config.evaluation.image_size={size}, the square that is cut out"
+        )
+
+
+def _is_whole(value, least):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _whole(least, most=2**31 - 1):
+    return (
+        lambda value: _is_whole(value, least) and value <= most,
+        f"a whole number of at least {least}",
+    )
+
+
+def _is_number(value):
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
+
+
+def _number(least, most=math.inf):
+    limit = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
+    return (
+        lambda value: _is_number(value) and least <= value <= most,
+        f"a number {limit}",
+    )
+
+
+def _is_sequence(value):
+    return isinstance(value, (tuple, list))
+
+
+def _is_widths(value):
+    return (
+        _is_sequence(value)
+        and bool(value)
+        and all(_is_whole(width, 1) for width in value)
+    )
+
+
+def _is_sizes(value):
+    return _is_sequence(value) and all(
+        _is_sequence(pair) and len(pair) == 2 and all(_is_whole(n, 1) for n in pair)
+        for pair in value
+    )
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value)
+
+
+def _or_none(fits):
+    return lambda value: value is None or fits(value)
+
+
+_TRUTH = (lambda value: isinstance(value, bool), "True or False")
+
+_EXPECTED = {
+    "seed": _whole(0),
+    "dataset": (_is_text, "a data set's name"),
+    "data_dir": (_or_none(_is_text), "a folder"),
+    "download": _TRUTH,
+    "train_split": (_is_text, "a split's name"),
+    "test_split": (_is_text, "a split's name"),
+    "data_service": (_or_none(_is_text), "an address, grpc://host:port"),
+    "batch_size": _whole(1),
+    "max_bad_images": _number(0, 1),
+    "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),
+    "views_on_device": _TRUTH,
+    "projector": (_is_widths, "one or several whole numbers of at least 1"),
+    "projector_unit_length": _TRUTH,
+    "precision": (lambda value: value in _PRECISIONS, f"one of {_PRECISIONS}"),
+    "epochs": _whole(1),
+    "optimizer.learning_rate": _number(0),
+    "optimizer.warmup_epochs": _number(0),
+    "optimizer.final_rate": _number(0, 1),
+    "deterministic": _TRUTH,
+    "checkpoint.every_steps": _whole(0),
+    "checkpoint.every_minutes": _number(0),
+    "checkpoint.keep": _whole(1),
+    "collapse.rank_share": _number(0, 1),
+    "collapse.epochs": _whole(1),
+    "collapse.stop": _TRUTH,
+    "evaluation.every_epochs": _whole(0),
+    "evaluation.bank_images": _whole(1),
+    "evaluation.k": _whole(1),
+    "evaluation.temperature": (
+        lambda value: _is_number(value) and value > 0,
+        "a number above 0",
+    ),
+    "evaluation.image_size": _whole(1),
+    "evaluation.resize": (
+        _or_none(lambda value: _is_whole(value, 1)),
+        "a whole number of at least 1, or None",
+    ),
+}

@@ -1,0 +1,118 @@
+"""The images that a run is looked at with: its test set, where it has one."""
+
+import dataclasses
+from typing import Any
+
+from keras_twins import data
+from keras_twins.data.sources import SourceDataset
+from keras_twins.runs import parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Some part of a run's data set.
+
+    Attributes:
+        split: str, which part.
+        batches: batched `tf.data.Dataset` of pixels in 0..255, or of (pixels, labels).
+        labelled: bool.
+        class_names: tuple of str, or None.
+        paths: list of file names, or None where the images are no files.
+    """
+
+    split: str
+    batches: Any
+    labelled: bool
+    class_names: tuple[str, ...] | None
+    paths: list[str] | None
+
+
+def test_images(run, limit=None):
+    """The test images of a run.
+
+    Without a test split, training images, as many as evaluation takes while training.
+
+    Args:
+        run: `Run`.
+        limit: int, how many images at most; None for all test images.
+
+    Raises:
+        InputError: if the data set cannot be opened.
+    """
+    if run.has_split(run.config.test_split):
+        return open_images(run, run.config.test_split, limit)
+    limit = limit or run.config.evaluation.bank_images
+    return open_images(run, run.config.train_split, limit)
+
+
+def open_images(run, split, limit=None):
+    """Opens a split for embedding, with its labels where it has them.
+
+    Args:
+        run: `Run`.
+        split: str.
+        limit: int, how many images at most; None for all. Files, which a folder has
+            sorted by class, are taken at even distances; others from the beginning,
+            since nothing else can be read without reading all.
+
+    Raises:
+        InputError: if the data set cannot be opened.
+    """
+    source = run.source(split)
+    stride = 1
+    if limit is not None and source.paths is not None:
+        stride = -(-source.num_images // limit)
+    images = _every(source, stride)
+    if limit is not None:
+        images = images.take(limit)
+    return Images(
+        split=split,
+        batches=evaluation_batches(run, images),
+        labelled=source.has_labels,
+        class_names=source.class_names,
+        paths=source.paths[::stride] if source.paths is not None else None,
+    )
+
+
+def evaluation_batches(run, images, batch_size=256):
+    """Batches of pixels in 0..255, with labels where there are, in order."""
+    return data.evaluation_pipeline(
+        images,
+        run.config.evaluation.image_size,
+        batch_size,
+        resize=run.config.evaluation.resize,
+    )
+
+
+def _every(source, stride):
+    """Every so many-th image of a source, with its label where it has one."""
+
+    def decode(record, *label):
+        return (source.decode(record), *label) if label else source.decode(record)
+
+    records = source.records(source.has_labels).shard(stride, 0)
+    return SourceDataset(source, records.map(decode))
+
+
+def snapshot_pairs(run, count=1024):
+    """Pairs of views of the first training images, the same ones each time.
+
+    Args:
+        run: `Run`.
+        count: int, how many images at most.
+
+    Returns:
+        batched `tf.data.Dataset` of `(view_a, view_b)`.
+    """
+    images = run.train_source.dataset().take(count)
+    size = int(images.cardinality())
+    batch_size = min(64, size)
+    # Epoch 0 alone, whose last batch may be a small one.
+    return data.two_view_pipeline(
+        images,
+        parts.views(run.config),
+        batch_size,
+        start=(0, 0),
+        drop_remainder=False,
+        cache=False,
+    ).take(-(-size // batch_size))

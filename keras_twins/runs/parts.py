@@ -1,0 +1,218 @@
+"""From a configuration to the parts of a run, one function per part."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from keras_twins import data, distribution, losses, models, optimizers
+from keras_twins.augment import TwoViews
+from keras_twins.errors import InputError, UnreadableImage
+
+_ENCODERS = {
+    "resnet18": models.resnet18,
+    "resnet20": models.resnet20,
+    "resnet34": models.resnet34,
+    "resnet50": models.resnet50,
+    "residual_encoder": models.residual_encoder,
+}
+_LOSSES = {"barlow_twins": losses.BarlowTwinsLoss, "hsic": losses.HSICLoss}
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "lars": optimizers.LARS,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Epochs that are trained on views of one size."""
+
+    first_epoch: int
+    end_epoch: int
+    image_size: int
+
+
+def stages(config):
+    """The stages of the training: `config.sizes` spread over `config.epochs`.
+
+    `config.sizes` holds `(image_size, epochs)` pairs for what comes before the views of
+    full size.
+    """
+    if config.data_service and config.views_on_device:
+        raise InputError(
+            "--config.data_service and --config.views_on_device exclude each other: "
+            "the model makes the views that the service is to make"
+        )
+    if config.sizes and config.views_on_device:
+        raise InputError(
+            "--config.sizes and --config.views_on_device exclude each other: the model "
+            "makes views of one size"
+        )
+    found, epoch = [], 0
+    for image_size, epochs in config.sizes:
+        found.append(Stage(epoch, epoch + epochs, image_size))
+        epoch += epochs
+    if epoch >= config.epochs:
+        raise InputError(
+            f"--config.sizes={config.sizes} takes {epoch} epochs, of which "
+            f"--config.epochs={config.epochs} leaves none at full size"
+        )
+    return [*found, Stage(epoch, config.epochs, config.views.image_size)]
+
+
+def views(config, image_size=None):
+    """The two-view layer of the configuration, for views of one size or full size."""
+    spec = config.views.to_dict()
+    if image_size is not None:
+        spec["image_size"] = image_size
+    return TwoViews(spec, seed=config.seed)
+
+
+def steps_per_epoch(config, num_images, strategy):
+    """Steps of an epoch; an incomplete last batch is dropped."""
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise InputError(
+            f"--config.batch_size={config.batch_size} cannot be shared by {replicas} "
+            "replicas: give a multiple"
+        )
+    if config.data_service and distribution.several_workers(strategy):
+        raise InputError(
+            "--config.data_service serves one process: to several workers it gives "
+            "batches in no common order"
+        )
+    if num_images < config.batch_size:
+        raise InputError(
+            f"--config.batch_size={config.batch_size} is more than the "
+            f"{num_images} images of {config.dataset}"
+        )
+    return num_images // config.batch_size
+
+
+def check_input(config, source):
+    """Raises InputError where the training pairs could not be made of a source."""
+    stages(config)
+    if not config.views_on_device:
+        return
+    try:
+        shape = source.image_shape
+    except UnreadableImage:
+        return  # The first pass names it, and leaves it out.
+    if None in shape:
+        raise InputError(
+            "--config.views_on_device=True needs images of one size; those of "
+            f"{config.dataset} differ in size"
+        )
+
+
+def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
+    """Pairs of views from `first_step` of epoch `first_epoch` on, in batches.
+
+    Images alone where the model makes the views.
+    """
+    pairs = None
+    for stage in stages(config):
+        if stage.end_epoch <= first_epoch:
+            continue
+        begin = max(first_epoch, stage.first_epoch)
+        skipped = first_step if begin == first_epoch else 0
+        settings = {"seed": config.seed, "start": (begin, skipped)}
+        if config.views_on_device:
+            part = data.image_batches(images, config.batch_size, **settings)
+        else:
+            part = data.two_view_pipeline(
+                images,
+                views(config, stage.image_size),
+                config.batch_size,
+                service=config.data_service,
+                **settings,
+            )
+        part = part.take(steps_per_epoch * (stage.end_epoch - begin) - skipped)
+        pairs = part if pairs is None else pairs.concatenate(part)
+    options = tf.data.Options()
+    # Several workers cut the same global batches into their shares.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return pairs.with_options(options)
+
+
+def encoder(config):
+    """The configured encoder, which takes normalised images."""
+    arguments = config.encoder.to_dict()
+    name = arguments.pop("name")
+    size = config.views.image_size if not config.sizes else None
+    return _make(_ENCODERS, "encoder", name, (size, size, 3), **arguments)
+
+
+def model(config):
+    """The configured `Twins`, with weights that the seed decides."""
+    keras.utils.set_random_seed(config.seed)
+    body = encoder(config)
+    _check_evaluation_size(config, body)
+    head = models.projector(
+        body.output_shape[-1], config.projector, config.projector_unit_length
+    )
+    device_views = None
+    if config.views_on_device:
+        device_views = views(config)
+    return models.Twins(body, head, views=device_views)
+
+
+def _check_evaluation_size(config, body):
+    size = config.evaluation.image_size
+    if any(side not in (None, size) for side in body.input_shape[1:3]):
+        raise InputError(
+            f"--config.evaluation.image_size={size} does not fit the encoder, which "
+            f"takes images of {body.input_shape[1]} pixels "
+            "(--config.views.image_size)"
+        )
+
+
+def pixel_encoder(config, body):
+    """The encoder that takes pixels in 0..255, which is saved, evaluated and served."""
+    return models.with_normalisation(body, config.views.mean, config.views.std)
+
+
+def loss(config):
+    """The configured loss."""
+    arguments = config.loss.to_dict()
+    return _make(_LOSSES, "loss", arguments.pop("name"), **arguments)
+
+
+def optimizer(config, steps_per_epoch):
+    """The configured optimizer: linear warm-up, then a cosine to `final_rate`."""
+    arguments = config.optimizer.to_dict()
+    name = arguments.pop("name")
+    peak = arguments.pop("learning_rate")
+    warmup = arguments.pop("warmup_epochs")
+    final = arguments.pop("final_rate")
+    if not 0 <= warmup < config.epochs:
+        raise InputError(
+            f"--config.optimizer.warmup_epochs={warmup} must be at least 0 and less "
+            f"than --config.epochs={config.epochs}"
+        )
+    warmup_steps = round(warmup * steps_per_epoch)
+    total = config.epochs * steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else peak,
+        decay_steps=total - warmup_steps,
+        alpha=final,
+        warmup_target=peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+    return _make(_OPTIMIZERS, "optimizer", name, learning_rate=schedule, **arguments)
+
+
+def _make(makers, part, name, *positional, **arguments):
+    if name not in makers:
+        raise InputError(
+            f"--config.{part}.name={name} does not exist; there are "
+            f"{', '.join(sorted(makers))}"
+        )
+    try:
+        return makers[name](*positional, **arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"--config.{part}: {error}") from error

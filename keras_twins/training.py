@@ -1,0 +1,231 @@
+"""Trains a run into its folder: from the last checkpoint to the saved encoder."""
+
+import contextlib
+import errno
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_twins import callbacks, data, distribution, files
+from keras_twins.callbacks import health, resume, tensorboard
+from keras_twins.errors import InputError, UnreadableImage
+from keras_twins.runs import checkpoints, first_pass, parts, provenance, stops
+from keras_twins.runs import images as run_images
+
+# A disk that is full, over its quota, of a limited file size, read-only or gone.
+_CANNOT_WRITE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.EACCES, errno.EIO, errno.ESTALE),
+}
+
+# Several workers ask one another whether to stop, which costs an exchange.
+_STEPS_BETWEEN_QUESTIONS = 8
+
+
+def train(run, verbose=1, request=None):
+    """Trains a run, or goes on training it.
+
+    Args:
+        run: `keras_twins.runs.run.Run` with a workdir.
+        verbose: 0, 1 or 2, as of `fit`.
+        request: `keras_twins.runs.stops.Request`, which may ask the training to stop;
+            None where nothing does.
+
+    Returns:
+        The trained `keras_twins.models.Twins`.
+
+    Raises:
+        InputError: for a configuration, data or folder that cannot be used; nothing has
+            been written then. Also for a disk that is full, images that cannot be read
+            or numbers that are not finite, with the last checkpoint intact.
+        Stopped: where `request` asked for it.
+    """
+    try:
+        return _train(run, verbose, request or stops.Request())
+    except stops.Stopped:
+        distribution.wait_for_all(run.strategy)  # The first worker may still write.
+        raise
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        raise InputError(
+            f"--workdir={run.workdir.path} cannot be written "
+            f"({error.strerror or error}); its last checkpoint is intact: the same "
+            "command goes on from there"
+        ) from error
+    finally:
+        run.workdir.release()
+
+
+def _train(run, verbose, request):
+    began = time.monotonic()
+    config, workdir = run.config, run.workdir
+    if config.deterministic:
+        make_deterministic()
+    keras.config.set_dtype_policy(config.precision)
+    steps = run.steps_per_epoch()
+    parts.check_input(config, run.train_source)
+    with run.strategy.scope():
+        model = parts.model(config)
+        _compile(config, model, steps)
+    # All of the configuration has been used by now: nothing is claimed in vain.
+    writes = distribution.is_chief(run.strategy)
+    workdir.claim(config, write=writes)
+    if run.train_source.paths is not None:
+        _leave_out_bad_images(run, writes)
+        if run.steps_per_epoch() != steps:
+            steps = run.steps_per_epoch()
+            with run.strategy.scope():
+                _compile(config, model, steps)
+    with _reading(run):
+        _fit(run, model, steps, verbose, request)
+    if writes:
+        _save(model, workdir.model)
+        _save(parts.pixel_encoder(config, model.encoder), workdir.encoder)
+        print(
+            f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes "
+            f"pixels (0..255), {workdir.model} is the whole model"
+        )
+    distribution.wait_for_all(run.strategy)
+    return model
+
+
+def _fit(run, model, steps, verbose, request):
+    """Trains from the last checkpoint on."""
+    config, workdir = run.config, run.workdir
+    position = checkpoints.restore(model, workdir.checkpoints)
+    if position.step >= steps:  # A folder that has lost files has fewer steps.
+        position = checkpoints.Position(position.epoch + 1, 0)
+    _say(run, model, steps, position)
+    if position.epoch >= config.epochs:
+        return
+    pairs = parts.training_pairs(config, run.train_source.dataset(), steps, *position)
+    writes = distribution.is_chief(run.strategy)
+    writers = []
+    if writes:
+        files.write_json(workdir.provenance, provenance.gather(run, steps, pairs))
+        writers = _writers(run, model, position)
+    model.fit(
+        pairs,
+        steps_per_epoch=steps,
+        initial_epoch=position.epoch,
+        epochs=config.epochs,
+        shuffle=False,
+        verbose=verbose if writes else 0,
+        callbacks=_callbacks(run, model, position, steps, request, writers),
+    )
+
+
+def make_deterministic():
+    """Has TensorFlow choose operations that give the same bits in every run."""
+    tf.config.experimental.enable_op_determinism()
+    # keras-cv's layers ask for this generator, which TwoViews never draws from.
+    tf.random.set_global_generator(tf.random.Generator.from_seed(0))
+
+
+def _compile(config, model, steps):
+    model.compile(parts.optimizer(config, steps), loss=parts.loss(config))
+    model.optimizer.build(model.trainable_variables)
+
+
+def _save(model, path):
+    with files.whole(path) as beside:
+        model.save(beside)
+
+
+def _leave_out_bad_images(run, writes):
+    if writes:
+        first_pass.check_images(run)
+    distribution.wait_for_all(run.strategy)
+    run.leave_out(run.workdir.read_bad_images())
+
+
+@contextlib.contextmanager
+def _reading(run):
+    """Names an image that can no longer be read, and has it left out from then on."""
+    try:
+        with data.explain_read_errors(run.train_source.dataset()):
+            yield
+    except UnreadableImage as error:
+        first_pass.forget(run.workdir)
+        raise InputError(f"{error}; the same command goes on without it") from error
+
+
+def _callbacks(run, model, position, steps, request, writers):
+    """All callbacks: what looks at numbers first, what writes the checkpoint last."""
+    config, workdir = run.config, run.workdir
+    room = min(model.encoder.output_shape[-1], config.batch_size)
+    ranks = [line["effective_rank"] for line in workdir.read_metrics(position.epoch)]
+    finite = health.Finite(workdir.checkpoints, position.step)
+    several = distribution.several_workers(run.strategy)
+    found = [
+        finite,
+        *writers,
+        health.Collapse(room, past_ranks=ranks, **config.collapse),
+        resume.Checkpoint(
+            workdir.checkpoints,
+            position,
+            steps,
+            writes=distribution.is_chief(run.strategy),
+            check=finite.check,
+            stop_asked=lambda: distribution.any_worker(run.strategy, request.asked),
+            ask_every=_STEPS_BETWEEN_QUESTIONS if several else 1,
+            **config.checkpoint,
+        ),
+    ]
+    if position.step:
+        found.insert(0, resume.GoOn(model, position, steps))
+    return found
+
+
+def _writers(run, model, position):
+    """The callbacks that evaluate and write, on the one process that does so."""
+    config, workdir = run.config, run.workdir
+    board = tensorboard.Writer(workdir.tensorboard, run.train_source.class_names)
+    found = [
+        callbacks.MetricsFile(workdir.metrics, workdir.read_metrics(position.epoch)),
+        keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
+        callbacks.Snapshots(workdir.snapshots, run_images.snapshot_pairs(run), board),
+    ]
+    if config.evaluation.every_epochs:
+        found.insert(0, _online_evaluation(run, model, board))
+    return found
+
+
+def _online_evaluation(run, model, board):
+    config = run.config
+    test = run_images.test_images(run)
+    bank = None
+    if not test.labelled:
+        print(f"no kNN accuracy while training: {config.dataset} has no labels")
+    elif test.split == config.train_split:
+        print(f"no kNN accuracy while training: {config.dataset} has no test split")
+    else:
+        limit = config.evaluation.bank_images
+        bank = run_images.open_images(run, config.train_split, limit).batches
+    return callbacks.OnlineEvaluation(
+        parts.pixel_encoder(config, model.encoder),
+        bank,
+        test.batches,
+        every_epochs=config.evaluation.every_epochs,
+        k=config.evaluation.k,
+        temperature=config.evaluation.temperature,
+        tensorboard=board,
+    )
+
+
+def _say(run, model, steps, position):
+    config, replicas = run.config, run.strategy.num_replicas_in_sync
+    print(
+        f"keras-twins train{distribution.worker_name(run.strategy)}: "
+        f"{run.train_source.num_images} images of {config.dataset}, "
+        f"{config.loss.name} loss, encoder {config.encoder.name} of "
+        f"{model.encoder.count_params():,} weights, projector "
+        f"{'-'.join(map(str, config.projector))}\n"
+        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
+        f"{config.batch_size} pairs on {replicas} replica"
+        f"{'s' if replicas > 1 else ''}, into {run.workdir.path}"
+    )
+    if any(position):
+        print(f"going on after {position}")
