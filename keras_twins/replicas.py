@@ -53,7 +53,8 @@ class OneReplica:
             be used alike by all, so that its gradient is symmetric, as that of
             `total(sum(gram(a) * gram(b)))` is.
         """
-        return _gram(x)
+        # TensorFlow must find the gradient's `x` in the branch that the gram is in.
+        return _gram(keras.ops.reshape(x, keras.ops.shape(x)))
 
     def first_row(self, rows: Tensor) -> Tensor:
         """Index, in the global batch, of the first of this shard's rows.
