@@ -77,8 +77,8 @@ def metrics():
 def small_run(tmp_path_factory):
     """Makes `(workdir, config)` of a run on digits with so many epochs."""
     from keras_twins import files
-    from keras_twins.callbacks import snapshots
     from keras_twins.configs import digits
+    from keras_twins.evaluation import snapshots
     from keras_twins.runs import images, parts, provenance
     from keras_twins.runs.run import Run
     from keras_twins.runs.workdir import Workdir, as_data

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 
-from keras_twins.callbacks import snapshots
+from keras_twins.evaluation import snapshots
 from keras_twins.errors import InputError
 from keras_twins.losses import Levels
 from keras_twins.runs import parts
@@ -27,7 +27,7 @@ class Record:
         levels: `keras_twins.losses.Levels` of its loss, or None.
         metrics: list of dict, a line of `metrics.jsonl` each; not empty.
         provenance: dict of `run.json`, empty where a run has none.
-        snapshots: list of `keras_twins.callbacks.snapshots.Snapshot`, which may be
+        snapshots: list of `keras_twins.evaluation.snapshots.Snapshot`, which may be
             empty.
         evaluation: dict of `evaluation.json`, or None.
     """
