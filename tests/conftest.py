@@ -16,6 +16,20 @@ for _name, _cases in (("short", 80), ("long", 1500)):
     hypothesis.settings.register_profile(_name, deadline=None, max_examples=_cases)
 hypothesis.settings.load_profile("short")
 
+# Files of tests that take longest, longest first. They start first, so that at the end
+# no process works alone on a long one.
+_LONGEST = (
+    *("resume_test", "notebooks_test", "distribution_test", "workers_test"),
+    *("training_test", "configs_test", "health_test", "first_pass_test"),
+    *("embedding_map_test", "life_test", "pipeline_test", "fuzz_test"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: index for index, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 GOLDEN = pathlib.Path(__file__).parent / "losses" / "golden"
 
 
