@@ -1,5 +1,6 @@
 """What checks a commit and a push, as far as it can be checked without either."""
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -59,3 +60,50 @@ def test_the_workflow_runs_scripts_that_are_there():
     assert scripts == [".ci/run", ".ci/wheel"]
     for script in scripts:
         assert (ROOT / script).stat().st_mode & 0o100
+
+
+def inner_imports(path):
+    """Imports inside functions, of which nothing beside them says why."""
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    tree = ast.parse(text)
+    guarded = {
+        id(node)
+        for guard in ast.walk(tree)
+        # An optional extra, whose absence is answered.
+        if isinstance(guard, ast.Try)
+        and any("ImportError" in ast.unparse(h.type or guard) for h in guard.handlers)
+        for node in ast.walk(guard)
+    }
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for node in ast.walk(function):
+            if (
+                not isinstance(node, (ast.Import, ast.ImportFrom))
+                or id(node) in guarded
+            ):
+                continue
+            # A comment on its line, or above the block of imports that it is in.
+            line = node.lineno - 1
+            while re.match(r" +(from|import) ", lines[line]) and "#" not in lines[line]:
+                line -= 1
+            if "#" not in lines[line]:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def test_an_import_inside_a_function_says_why():
+    folders = ("keras_twins", "export", "serving", "configs")
+    paths = (path for name in folders for path in (ROOT / name).rglob("*.py"))
+    assert not [found for path in paths for found in inner_imports(path)]
+
+
+def test_no_file_says_two_things():
+    """A file that grows past 320 lines is to be cut."""
+    folders = ("keras_twins", "export", "serving", "configs", "benchmarks", "tests")
+    paths = (path for name in folders for path in (ROOT / name).rglob("*.py"))
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
+        for path in paths
+    }
+    assert not {path: lines for path, lines in long.items() if lines > 320}

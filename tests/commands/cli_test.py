@@ -1,11 +1,15 @@
 """The commands as a user types them: what they print and how they end."""
 
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
+from absl import flags
+
+from keras_twins.commands import cli
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -91,6 +95,47 @@ def test_a_packaged_configuration_is_found_anywhere(tmp_path):
     )
     assert_one_line(done, "nowhere")
     assert not list(tmp_path.iterdir())
+
+
+def test_all_commands_can_be_imported_and_asked_in_one_process():
+    helps, outputs = {}, {}
+    for command in cli.COMMANDS:
+        module = importlib.import_module(f"keras_twins.commands.{command}")
+        values = flags.FlagValues()
+        module.define_flags(values)
+        helps[command] = cli.help_text(module, values)
+        outputs[command] = values["output"].default if "output" in values else None
+    assert len(set(helps.values())) == len(cli.COMMANDS)
+    assert outputs["views"] == "views.png"
+    assert outputs["neighbours"] == "neighbours.png"
+    assert outputs["report"] == "report.html"
+
+
+def test_the_list_of_commands_needs_no_framework_and_no_array():
+    code = (
+        "import sys; sys.argv = ['keras-twins', '--help']\n"
+        "from keras_twins.commands import cli; cli.main()\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'ml_collections', 'PIL'}\n"
+        "print(heavy & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("train", "evaluate", "embed", "neighbours", "serve", "views"),
+        *("report", "export"),
+    ],
+)
+def test_a_command_runs_as_a_module_under_both_names(module):
+    for name in (f"keras_twins.{module}", f"keras_twins.commands.{module}"):
+        done = subprocess.run(
+            [sys.executable, "-m", name, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Flags:" in done.stdout
 
 
 def test_importing_the_package_imports_no_framework():

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,12 @@ import threading
 import urllib.error
 import urllib.request
 
+import grpc
 import pytest
+from tensorflow_serving.apis import (
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
 
 SIZE, WIDTH = 8, 4
 
@@ -203,3 +209,27 @@ def server(exported, tmp_path_factory):
     yield server
     assert server.stop() == 0
     assert "Traceback" not in server.errors(), server.errors()[-6000:]
+
+
+@pytest.fixture
+def model_dir(exported, tmp_path):
+    """A folder with version 1 of `embedder`."""
+    target = tmp_path / "embedder"
+    shutil.copytree(exported / "embedder" / "1", target / "1")
+    return target
+
+
+@pytest.fixture(scope="module")
+def channel(server):
+    with grpc.insecure_channel(server.grpc) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def predictions(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def models(channel):
+    return model_service_pb2_grpc.ModelServiceStub(channel)
