@@ -45,7 +45,7 @@ def main(_):
         (model_dir / "2").rename(newer)
         jpegs = _jpegs()
         alone = Alone(context, model_dir / "1", jpegs)
-        _print_start(model_dir)
+        _print_start(model_dir, jpegs)
         server = Server(model_dir, jpegs)
         try:
             rate = _print_throughput(alone, server)
@@ -57,7 +57,7 @@ def main(_):
             server.close()
 
 
-def _print_start(model_dir):
+def _print_start(model_dir, jpegs):
     tensorflow, ready = [], []
     for _ in range(_ROUNDS.value):
         tensorflow.append(_import_seconds())
