@@ -1,7 +1,7 @@
 """The numbers of a run in sentences, each with what to try next.
 
 A pure function: from figures to findings. What can be read at any width and batch size
-are the terms of the loss, not its size (see `keras_twins.losses.base.Terms`).
+are the terms of the loss, not its size (see `keras_twins.losses.Levels`).
 """
 
 import dataclasses
