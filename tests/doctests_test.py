@@ -31,7 +31,14 @@ EXAMPLES = {
         "on_diagonal",
         "uniformity",
     ],
-    "losses": ["BarlowTwinsLoss", "HSICLoss", "cross_correlation", "linear_hsic"],
+    "losses": [
+        "BarlowTwinsLoss",
+        "HSICLoss",
+        "Levels",
+        "PairLoss",
+        "cross_correlation",
+        "linear_hsic",
+    ],
     "models": [
         "Twins",
         "projector",

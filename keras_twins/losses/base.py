@@ -49,7 +49,7 @@ class PairLoss(keras.losses.Loss):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "terms" in cls.__dict__:
-            cls.terms = _of_float32_pairs(cls.terms)
+            cls.terms = _of_float32_pairs(cls.terms)  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name, reduction=None, dtype="float32")

@@ -32,6 +32,9 @@ class CorrelationLoss(PairLoss):
     of a size that is not known in advance, the choice must be made before a batch is
     seen: it is the correlation form up to D = 2048 and the Gram form above.
 
+    Both have right derivatives of any order. `jax.jvp` of the loss and `torch.func` go
+    through the correlation form alone (see `keras_twins.replicas.OneReplica.gram`).
+
     Args:
         redundancy_weight: float, λ, 0 or more.
         eps: float, 0 or more. Added to the variances, under the root.

@@ -33,9 +33,10 @@ def naive_correlation(z_a, z_b, eps=1e-5):
     return c
 
 
-def test_cross_correlation_is_entry_by_entry(pair):
-    found = losses.cross_correlation(*pair)
-    np.testing.assert_allclose(found, naive_correlation(*pair), atol=1e-5)
+@pytest.mark.parametrize("eps", [0.0, 1e-5, 0.5])
+def test_cross_correlation_is_entry_by_entry(pair, eps):
+    found = losses.cross_correlation(*pair, eps=eps)
+    np.testing.assert_allclose(found, naive_correlation(*pair, eps), atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [10, 200])
