@@ -91,7 +91,7 @@ class Batcher:
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
     def close(self):
-        """Ends the threads once what runs has run; refuses what waits, and what comes."""
+        """Refuses what waits and what comes; the threads end after what runs."""
         self._closed = True
         for queue in self._queues.values():
             for task in queue:
