@@ -9,7 +9,6 @@ where the table explains each of the others.
 """
 
 import argparse
-import collections
 import contextlib
 import dataclasses
 import os
@@ -157,8 +156,22 @@ def outcome(mutant, folder, seconds):
         path.write_text(whole)
 
 
+def status(mutants, outcomes):
+    """The exit status: 0 for few survivors, all of them explained.
+
+    Args:
+        mutants: list of `Mutant`.
+        outcomes: list of KILLED and SURVIVED, one for each.
+    """
+    if outcomes.count(KILLED) < SHARE * len(outcomes):
+        return 1
+    pairs = zip(mutants, outcomes, strict=True)
+    return int(any(found == SURVIVED and not m.explained for m, found in pairs))
+
+
 def run(root, mutants):
     """Tries the mutants, prints what became of each, and returns the exit status."""
+    outcomes = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary).resolve() / "project"
         copy(root, folder)
@@ -166,17 +179,14 @@ def run(root, mutants):
             mutant.source(folder)
         tests = sorted({test for mutant in mutants for test in mutant.tests})
         seconds = time_tests(folder, tests)
-        counts, unexplained = collections.Counter(), 0
         for mutant in mutants:
-            found = outcome(mutant, folder, seconds)
-            counts[found] += 1
-            unexplained += found == SURVIVED and not mutant.explained
-            print(f"{found:8}  {mutant.name}: {mutant.about}", flush=True)
-            if found == SURVIVED:
+            outcomes.append(outcome(mutant, folder, seconds))
+            print(f"{outcomes[-1]:8}  {mutant.name}: {mutant.about}", flush=True)
+            if outcomes[-1] == SURVIVED:
                 print(f"          {mutant.explained or 'not explained'}", flush=True)
-    share = counts[KILLED] / len(mutants)
-    print(f"{counts[KILLED]} of {len(mutants)} killed: {share:.0%}")
-    return int(share < SHARE or unexplained > 0)
+    killed = outcomes.count(KILLED)
+    print(f"{killed} of {len(mutants)} killed: {killed / len(mutants):.1%}")
+    return status(mutants, outcomes)
 
 
 def main(arguments=None):

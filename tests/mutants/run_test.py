@@ -45,11 +45,21 @@ def folder(project, tmp_path):
     return tmp_path / "copy"
 
 
-def test_a_mutant_is_killed_or_survives_and_leaves_no_trace(project, folder):
-    seconds = run.time_tests(folder, ["toy_test.py"])
-    assert run.outcome(mutant("3 * x"), folder, seconds) == KILLED
-    assert run.outcome(mutant("x + x"), folder, seconds) == SURVIVED
-    assert (folder / "toys/toy.py").read_text() == (project / "toys/toy.py").read_text()
+def test_a_mutant_is_killed_or_survives_and_leaves_no_trace(project, capsys):
+    before = (project / "toys/toy.py").read_text()
+    assert run.run(project, [mutant("x + x"), mutant("3 * x")]) == 1
+    assert (project / "toys/toy.py").read_text() == before
+    _, *printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        "survived  toy: it",
+        "          not explained",
+        "killed    toy: it",
+        "1 of 2 killed: 50.0%",
+    ]
+
+
+def test_a_copy_has_what_is_installed_and_no_runs(folder):
+    assert (folder / "toys/parts/__init__.py").exists()
     assert not (folder / "runs").exists()
 
 
@@ -58,21 +68,15 @@ def test_what_waits_for_ever_is_killed(folder):
     assert not run.run_tests(folder, ["toy_test.py"], limit=2)
 
 
-def test_the_status_wants_few_survivors_and_reasons_for_them(project, capsys):
-    killed = [mutant(f"{factor} * x") for factor in range(3, 5)]
-    whole = (project / "toys/toy.py").read_text()
-    assert run.run(project, killed) == 0
-    assert run.run(project, [*killed, mutant("x + x", explained="the same")]) == 1
-    assert (project / "toys/toy.py").read_text() == whole
-    printed = capsys.readouterr().out
-    assert "2 of 3 killed: 67%" in printed and "the same" in printed
-
-
-def test_one_survivor_of_many_has_to_be_explained(project, monkeypatch):
-    monkeypatch.setattr(run, "SHARE", 0.5)
-    for explained, status in (("", 1), ("the same", 0)):
-        mutants = [mutant("3 * x"), mutant("x + x", explained=explained)]
-        assert run.run(project, mutants) == status
+@pytest.mark.parametrize(
+    "killed, survivors, status",
+    [(20, [], 0), (19, ["the same"], 0), (18, ["the same"] * 2, 1), (39, [""], 1)],
+)
+def test_the_status_wants_few_survivors_and_reasons_for_them(killed, survivors, status):
+    mutants = [mutant("3 * x")] * killed
+    mutants += [mutant("x + x", explained=reason) for reason in survivors]
+    outcomes = [KILLED] * killed + [SURVIVED] * len(survivors)
+    assert run.status(mutants, outcomes) == status
 
 
 def test_what_says_nothing_about_a_mutant_is_an_error(project, folder):
