@@ -8,7 +8,8 @@ ANY_BACKEND := $(addprefix tests/losses/,$(addsuffix _test.py,\
   constant_features contract golden second_derivatives)) \
   tests/optimizers tests/models/encoders_test.py tests/backends_test.py
 
-.PHONY: quickstart test coverage test-backends lint types docs notebooks bench fuzz reproduce drill clean
+.PHONY: quickstart test coverage test-backends mutants lint types docs notebooks bench fuzz \
+  reproduce drill clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +36,12 @@ test-backends: $(VENV)/installed
 	    KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(ANY_BACKEND) || exit 1; \
 	  else echo "$$backend is not installed: not tested"; fi; \
 	done
+
+# Breaks the code, one way at a time, and asks whether its tests notice: half an hour.
+# `make mutants ONLY='lars_adapts_biases knn_equal_votes'` tries some.
+ONLY ?=
+mutants: $(VENV)/installed
+	$(BIN)/python tests/mutants/run.py $(if $(ONLY),--only $(ONLY))
 
 lint: types
 	$(BIN)/ruff check .

@@ -48,6 +48,7 @@ class Batcher:
         self._queues = {}
         self._queued_rows = 0
         self._timer = None
+        self._closed = False
         self._executor = concurrent.futures.ThreadPoolExecutor(settings.threads, "run")
 
     async def run(self, signature, inputs):
@@ -61,8 +62,11 @@ class Batcher:
             dict from name to array.
 
         Raises:
-            ServingError: if the graph refuses the inputs or too much is queued.
+            ServingError: if the graph refuses the inputs, too much is queued or the
+                batcher is closed.
         """
+        if self._closed:
+            raise _stopping()
         size, most = self._settings.max_batch_size, self._settings.max_queued_batches
         if most is not None and self._queued_rows >= size * most:
             raise ServingError("UNAVAILABLE", "The batch scheduling queue is full")
@@ -87,19 +91,38 @@ class Batcher:
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
     def close(self):
-        """Ends the threads once what runs has run."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Refuses what waits and what comes; the threads end after what runs."""
+        self._closed = True
+        for queue in self._queues.values():
+            for task in queue:
+                if not task.future.done():
+                    task.future.set_exception(_stopping())
+        self._queues.clear()
+        self._queued_rows = 0
+        # A batch in the executor has a thread: none waits there to be cancelled.
+        self._executor.shutdown(wait=False)
 
     def _enqueue(self, signature, inputs, count):
         future = asyncio.get_running_loop().create_future()
         task = _Task(signature, inputs, count, time.perf_counter(), future)
+        # By name: two clients may send the same inputs in different orders.
+        shapes = frozenset((name, array.shape[1:]) for name, array in inputs.items())
         # What runs alone has a queue of its own.
-        shapes = [array.shape[1:] for array in inputs.values()]
-        key = task if count is None else (signature, *shapes)
+        key = task if count is None else (signature, shapes)
         self._queues.setdefault(key, collections.deque()).append(task)
         self._queued_rows += count or 0
+        future.add_done_callback(lambda _: self._forget_cancelled(key, task))
         self._dispatch()
         return future
+
+    def _forget_cancelled(self, key, task):
+        """Takes a task whose client has gone away out of its queue."""
+        queue = self._queues.get(key, ())
+        if task.future.cancelled() and task in queue:
+            queue.remove(task)
+            self._queued_rows -= task.rows or 0
+            if not queue:
+                del self._queues[key]
 
     def _dispatch(self):
         if self._timer is not None:
@@ -129,7 +152,7 @@ class Batcher:
         while queue and (not tasks or queue[0].rows <= room):
             task = queue.popleft()
             self._queued_rows -= task.rows or 0
-            # A client that has gone away has cancelled its future.
+            # Cancelled just now: `_forget_cancelled` is about to be called.
             if not task.future.done():
                 tasks.append(task)
                 room -= task.rows or 0
@@ -196,6 +219,10 @@ def _answers(tasks):
         # One request's bad picture is not to fail the others: see below.
         pass
     return [_answers([task])[0] for task in tasks]
+
+
+def _stopping():
+    return ServingError("UNAVAILABLE", "The server is stopping")
 
 
 def _with_places_of_whole(error, inputs, start):

@@ -29,6 +29,7 @@ EXAMPLES = {
         "linear_probe",
         "off_diagonal",
         "on_diagonal",
+        "participation_ratio",
         "uniformity",
     ],
     "losses": [

@@ -9,6 +9,7 @@ from keras_twins.evaluation.diagnostics import (
     linear_hsic,
     off_diagonal,
     on_diagonal,
+    participation_ratio,
     uniformity,
 )
 from keras_twins.evaluation.embedding import embed
@@ -35,6 +36,7 @@ __all__ = [
     "linear_probe",
     "off_diagonal",
     "on_diagonal",
+    "participation_ratio",
     "raw_pixels",
     "uniformity",
 ]

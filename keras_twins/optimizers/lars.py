@@ -20,9 +20,16 @@ class LARS(keras.optimizers.Optimizer):
         g ← g · trust_coefficient · ‖w‖ / ‖g‖        (1 where a norm is zero)
         v ← momentum · v + g
         w ← w − learning_rate · v
+        w ← w − learning_rate · (g + momentum · v)   (instead, with `nesterov`)
 
     Biases and norm parameters (all variables of rank 1 or 0) are exempt from decay and
     adaptation, and take `exempt_rate` times the learning rate.
+
+    `exclude_from_weight_decay(var_list=..., var_names=...)`, called before the first
+    step as in every Keras optimizer, takes the decay from further variables, such as a
+    vision transformer's tokens, which have a higher rank. It takes nothing else: their
+    gradients are adapted, at the full learning rate. As in every Keras optimizer, the
+    exclusion is not part of the configuration.
 
     The official rates, 0.2 and 0.0048 for the exempt, were tuned on gradients that are
     1/W of the true ones on W devices. Adaptation undoes that for the weights; an exempt
@@ -34,6 +41,8 @@ class LARS(keras.optimizers.Optimizer):
         weight_decay: float, 0 or more. Coupled: added to the gradient.
         trust_coefficient: float, above 0.
         exempt_rate: float, 0 or more. Relative rate of the exempt variables.
+        nesterov: bool. Whether the momentum looks ahead, as in `torch.optim.SGD` and
+            `keras.optimizers.SGD`.
         **kwargs: as of `keras.optimizers.Optimizer`.
 
     Raises:
@@ -55,6 +64,7 @@ class LARS(keras.optimizers.Optimizer):
         weight_decay: float = 1e-6,
         trust_coefficient: float = 0.001,
         exempt_rate: float = 1.0,
+        nesterov: bool = False,
         name: str = "lars",
         **kwargs: Any,
     ) -> None:
@@ -76,26 +86,35 @@ class LARS(keras.optimizers.Optimizer):
         self.coupled_weight_decay = weight_decay
         self.trust_coefficient = trust_coefficient
         self.exempt_rate = exempt_rate
+        self.nesterov = nesterov
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "velocity")
+        # Decided here, where the variables are still those that were excluded: a
+        # strategy's update step gets parts of them, with other names.
+        self._decays = [
+            self.coupled_weight_decay if self._use_weight_decay(variable) else 0.0
+            for variable in variables
+        ]
 
     def update_step(
         self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
     ) -> None:
         learning_rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
-        velocity = self._velocities[self._get_variable_index(variable)]
+        index = self._get_variable_index(variable)
         if len(variable.shape) > 1:
-            gradient = gradient + self.coupled_weight_decay * variable
+            gradient = gradient + self._decays[index] * variable
             gradient = gradient * self._trust_ratio(variable, gradient)
         else:
             learning_rate = learning_rate * self.exempt_rate
-        self.assign(velocity, self.momentum * velocity + gradient)
-        self.assign_sub(variable, learning_rate * velocity)
+        velocity = self.momentum * self._velocities[index] + gradient
+        self.assign(self._velocities[index], velocity)
+        step = gradient + self.momentum * velocity if self.nesterov else velocity
+        self.assign_sub(variable, learning_rate * step)
 
     def _trust_ratio(self, variable, gradient):
         weight_norm = ops.norm(ops.reshape(variable, (-1,)))
@@ -113,4 +132,5 @@ class LARS(keras.optimizers.Optimizer):
             "weight_decay": self.coupled_weight_decay,
             "trust_coefficient": self.trust_coefficient,
             "exempt_rate": self.exempt_rate,
+            "nesterov": self.nesterov,
         }

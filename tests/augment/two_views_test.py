@@ -151,6 +151,39 @@ def test_identity_when_every_strength_is_zero(exact_colour):
     assert_close(layer(square, training=False), (plain, plain), atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"crop_scale": (0.3, 1.0)},
+        {"flip": 0.5},
+        {"jitter": 0.5, "brightness": 0.4},
+        {"contrast": 0.4},
+        {"saturation": 0.4},
+        {"hue": 0.1},
+        {"greyscale": 0.5},
+        {"blur": 0.5},
+        {"blur": 1.0},
+        {"solarise": 0.5},
+    ],
+    ids=str,
+)
+def test_the_two_views_draw_each_change_independently(changes):
+    settings = augment.preset("cifar10") | {"image_size": 8}
+    settings |= {"view_a": UNCHANGED | changes, "view_b": UNCHANGED | changes}
+    # One image again and again: how far a view is from it depends on the draw alone.
+    images = np.repeat(IMAGES[:1, :8, :8], 200, axis=0)
+    layer = augment.TwoViews(settings)
+    plain = layer(images, training=False)
+    changed = layer(images, np.arange(200))
+    distances = [
+        np.linalg.norm((now - before).numpy().reshape(200, -1), axis=1)
+        for now, before in zip(changed, plain, strict=True)
+    ]
+    assert np.min(np.std(distances, axis=1)) > 0.01
+    # Chance gives ±0.07, a shared draw 1.
+    assert abs(np.corrcoef(distances)[0, 1]) < 0.3
+
+
 def test_without_training_there_is_no_randomness(views):
     a, b = views(IMAGES, training=False)
     np.testing.assert_array_equal(a, b)
@@ -180,12 +213,18 @@ def test_a_step_gives_the_same_views_on_one_device_and_on_two():
     whole = script_views(IMAGES, 9)
 
     class Second:
+        """The second of two replicas: four rows lie on the first."""
+
+        num_replicas_in_sync = 2
         replica_id_in_sync_group = 1
+
+        def all_reduce(self, operation, rows):
+            return rows + [4, 0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf.distribute, "get_replica_context", Second)
-        half = script_views(IMAGES[3:], 9)
-    assert_close(half, [view[3:] for view in whole])
+        rest = script_views(IMAGES[4:], 9)
+    assert_close(rest, [view[4:] for view in whole])
 
 
 def test_mixed_precision_leaves_the_views_in_float32(expected):

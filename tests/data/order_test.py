@@ -57,6 +57,13 @@ def test_the_order_does_not_depend_on_the_batch_size(images, run):
     ]
 
 
+def test_the_order_of_an_endless_run_depends_on_its_seed(images):
+    orders = [_batches(images, COUNT, 2, seed=seed, start=(0, 0)) for seed in (1, 1, 2)]
+    assert orders[0] == orders[1]
+    for one, other in zip(orders[0], orders[2], strict=True):
+        assert one != other
+
+
 @pytest.mark.parametrize("start", [(2, 1), (0, 7)])
 def test_starting_late_gives_the_batches_of_a_run_from_the_beginning(
     images, run, start

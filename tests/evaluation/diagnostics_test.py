@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
+from sklearn.datasets import load_digits
 
 from keras_twins import losses
 from keras_twins.evaluation import diagnostics
@@ -31,6 +33,27 @@ def test_effective_rank_of_known_singular_values():
     wide = np.array([[3.0, 0, 0], [0, 1.0, 0]])
     assert diagnostics.effective_rank(wide) == pytest.approx(expected)
     assert diagnostics.effective_rank(wide.T) == pytest.approx(expected)
+
+
+def test_participation_ratio_of_known_singular_values():
+    assert diagnostics.participation_ratio(np.eye(5)) == pytest.approx(5.0)
+    # Not centred: the same point again and again is a line, not nothing.
+    assert diagnostics.participation_ratio(np.ones((4, 3))) == pytest.approx(1.0)
+    # Squared singular values 9 and 1.
+    wide = np.array([[3.0, 0, 0], [0, 1.0, 0]])
+    for z in (wide, wide.T, 1e-120 * wide, 1e120 * wide):
+        assert diagnostics.participation_ratio(z) == pytest.approx(100 / 82)
+    assert diagnostics.participation_ratio(np.zeros((4, 3))) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(20, 6), (6, 20)])
+def test_participation_ratio_is_that_of_the_squared_singular_values(shape):
+    z = normal(0, *shape) + 1.0
+    squares = np.linalg.svd(z, compute_uv=False) ** 2
+    expected = squares.sum() ** 2 / np.sum(squares**2)
+    assert diagnostics.participation_ratio(z) == pytest.approx(expected)
+    # Never above the rank that weighs by singular values themselves.
+    assert expected < diagnostics.effective_rank(z)
 
 
 def test_covariance_spectrum_of_known_variances():
@@ -67,6 +90,28 @@ def test_uniformity_in_blocks(monkeypatch):
     whole = diagnostics.uniformity(z)
     monkeypatch.setattr(diagnostics, "_ROWS", 7)
     assert diagnostics.uniformity(z) == pytest.approx(whole)
+
+
+def test_uniformity_of_a_sample_is_near_that_of_all(monkeypatch):
+    images = load_digits().data
+    z = images - images.mean(axis=0)
+    whole = diagnostics.uniformity(z)
+    assert diagnostics.uniformity(z, seed=1) == whole
+    monkeypatch.setattr(diagnostics, "_UNIFORMITY_ROWS", 500)
+    sampled = [diagnostics.uniformity(z, seed=seed) for seed in range(8)]
+    assert sampled[0] == diagnostics.uniformity(z)
+    assert len(set(sampled)) == 8
+    # A sample of a twentieth has a standard error √20 times that of the docstring.
+    assert np.abs(np.array(sampled) - whole).max() < 4 * 0.0035 * math.sqrt(20)
+    assert abs(np.mean(sampled) - whole) < 0.02
+
+
+def test_uniformity_of_many_rows_is_that_of_their_distribution():
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 200_000)
+    z = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # The mean of exp(4 cos θ − 4) around the circle.
+    expected = math.log(scipy.special.ive(0, 4))
+    assert diagnostics.uniformity(z) == pytest.approx(expected, abs=0.005)
 
 
 def test_correlations_by_hand():
@@ -107,6 +152,7 @@ def test_chance_level_of_the_off_diagonal():
     [
         (diagnostics.embedding_std, [np.ones(3)], r"z.shape=\(3,\)"),
         (diagnostics.effective_rank, [np.ones((2, 2, 2))], r"z.shape=\(2, 2, 2\)"),
+        (diagnostics.participation_ratio, [np.ones(3)], r"z.shape=\(3,\)"),
         (diagnostics.uniformity, [np.ones((1, 3))], "N of 2 or more"),
         (diagnostics.linear_hsic, [np.ones((1, 3))] * 2, "N of 2 or more"),
         (diagnostics.alignment, [np.ones((2, 3)), np.ones((2, 4))], "the same shape"),

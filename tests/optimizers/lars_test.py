@@ -46,11 +46,94 @@ def test_a_norm_of_zero_leaves_the_gradient_as_it_is():
     np.testing.assert_allclose(kernel.numpy(), -GRADIENT)
 
 
+def steps_in_float64(kernel, gradients, rate, momentum, decay, trust, nesterov):
+    """The formulas of the class, for one adapted weight."""
+    w, v = kernel.astype(np.float64), 0.0
+    for g in gradients.astype(np.float64):
+        g = g + decay * w
+        g = g * trust * np.linalg.norm(w) / np.linalg.norm(g)
+        v = momentum * v + g
+        w = w - rate * (g + momentum * v if nesterov else v)
+    return w
+
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_five_steps_are_those_of_the_formulas(nesterov):
+    kernel, gradients = normal(0, 3, 4), normal(1, 5, 3, 4)
+    expected = steps_in_float64(kernel, gradients, 0.5, 0.9, 0.3, 0.1, nesterov)
+    weight = keras.Variable(kernel)
+    optimizer = optimizers.LARS(0.5, 0.9, 0.3, 0.1, nesterov=nesterov)
+    for gradient in gradients:
+        optimizer.apply([gradient], [weight])
+    np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_exempt_move_as_under_keras_sgd(nesterov):
+    ours, theirs = keras.Variable(normal(0, 6)), keras.Variable(normal(0, 6))
+    lars = optimizers.LARS(0.5, exempt_rate=0.2, nesterov=nesterov)
+    sgd = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov)
+    for gradient in normal(1, 5, 6):
+        lars.apply([gradient], [ours])
+        sgd.apply([keras.ops.convert_to_tensor(gradient)], [theirs])
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("by", ["var_list", "var_names"])
+def test_what_is_excluded_does_not_decay_and_is_adapted(by):
+    first, gradients = normal(0, 1, 3, 4), normal(1, 3, 1, 3, 4)
+    kernel = keras.Variable(first, name="kernel")
+    token = keras.Variable(first, name="class_token")
+    optimizer = optimizers.LARS(0.5, 0.9, weight_decay=0.3, trust_coefficient=0.1)
+    excluded = {"var_list": [token], "var_names": ["class_token", "position"]}
+    optimizer.exclude_from_weight_decay(**{by: excluded[by]})
+    for gradient in gradients:
+        optimizer.apply([gradient, gradient], [kernel, token])
+    for variable, decay in ((kernel, 0.3), (token, 0.0)):
+        expected = steps_in_float64(first, gradients, 0.5, 0.9, decay, 0.1, False)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_gradient_what_is_excluded_stays():
+    token = keras.Variable(normal(0, 1, 3, 4), name="class_token")
+    optimizer = optimizers.LARS(0.5, weight_decay=0.3)
+    optimizer.exclude_from_weight_decay(var_names=["token"])
+    optimizer.apply([np.zeros((1, 3, 4), "float32")], [token])
+    np.testing.assert_array_equal(token.numpy(), normal(0, 1, 3, 4))
+
+
+def test_fit_spares_an_excluded_token():
+    class Token(keras.layers.Layer):
+        def build(self, shape):
+            self.token = self.add_weight(
+                shape=(1, 1, shape[-1]), initializer="ones", name="class_token"
+            )
+
+        def call(self, x):
+            # The token does not reach the loss: only decay could move it.
+            return x + 0.0 * self.token
+
+    layer, dense = Token(), keras.layers.Dense(1)
+    model = keras.Sequential([keras.Input((3, 2)), layer, dense])
+    optimizer = optimizers.LARS(0.5, weight_decay=0.3, nesterov=True)
+    optimizer.exclude_from_weight_decay(var_names=["class_token"])
+    before = keras.ops.convert_to_numpy(dense.kernel)
+    model.compile(optimizer, loss="mse")
+    model.fit(normal(0, 4, 3, 2), normal(1, 4, 3, 1), epochs=2, verbose=0)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer.token), 1.0)
+    assert np.all(keras.ops.convert_to_numpy(dense.kernel) != before)
+
+
 def test_round_trip_of_the_configuration():
     schedule = keras.optimizers.schedules.CosineDecay(0.2, 10)
-    optimizer = optimizers.LARS(schedule, momentum=0.5, weight_decay=0.1)
+    optimizer = optimizers.LARS(schedule, 0.5, weight_decay=0.1, nesterov=True)
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert copy.get_config() == optimizer.get_config()
+    assert copy.nesterov and not optimizers.LARS().get_config()["nesterov"]
     assert copy.weight_decay is None  # Keras would apply it a second time
 
 

@@ -112,6 +112,8 @@ def test_one_that_cannot_be_written_leaves_the_others(model, tmp_path, monkeypat
         patch.setattr(np, "savez", savez)
         with pytest.raises(OSError, match="No space left"):
             write(model, tmp_path, SECOND)
+    # Nothing half written has the name of a checkpoint.
+    assert checkpoints.newest(tmp_path)[0] == FIRST
     assert checkpoints.restore(model, tmp_path) == FIRST
     write(model, tmp_path, SECOND)
     assert checkpoints.restore(model, tmp_path) == SECOND
