@@ -144,7 +144,7 @@ class _NpzWriter:
 
 
 def _read_npz(path):
-    with np.load(path) as arrays:
+    with open(path, "rb") as file, np.load(file) as arrays:
         if "embeddings" not in arrays:
             raise ValueError(
                 f"expected an array 'embeddings'; it has {', '.join(arrays) or 'none'}"

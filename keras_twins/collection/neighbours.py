@@ -89,7 +89,9 @@ class Neighbours:
             # The embeddings pass by once: reading them may be the slowest part.
             for first, block in self._unit_blocks():
                 for i, part in enumerate(parts):
-                    merged = _merge(part, block, *nearest[i], first, tf.constant(k))
+                    merged = _merge(
+                        part, block, *nearest[i], first, tf.constant(k, tf.int32)
+                    )
                     nearest[i] = tuple(found.numpy() for found in merged)
         similarities, indices = zip(*nearest, strict=True)
         return np.concatenate(indices), np.concatenate(similarities)
