@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 # Tests that hold on every Keras backend; run on those that are installed.
-ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
-  tests/backends_test.py
+ANY_BACKEND := $(addprefix tests/losses/,$(addsuffix _test.py,\
+  constant_features contract golden second_derivatives)) \
+  tests/optimizers tests/models/encoders_test.py tests/backends_test.py
 
 .PHONY: quickstart test coverage test-backends lint types docs notebooks bench fuzz reproduce drill clean
 

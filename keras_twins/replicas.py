@@ -37,6 +37,25 @@ class OneReplica:
         """The shards `(n_r, ...)` of all replicas as one `(N, ...)`, no gradient."""
         return keras.ops.stop_gradient(x)
 
+    def gram(self, x: Tensor) -> Tensor:
+        """This shard's rows of the Gram matrix `x xᵀ` of the global batch.
+
+        The gradient takes one matrix product. Autodiff would take two, one for each
+        factor, which are the same where the gradient of the matrix is symmetric.
+        Derivatives of any order are right, in reverse mode; JAX's forward mode applies
+        to the gradient (`jax.hessian`), not to the value.
+
+        Args:
+            x: `(n, D)`, this replica's shard.
+
+        Returns:
+            `(n, N)`. On several replicas, the matrix of which these are the rows must
+            be used alike by all, so that its gradient is symmetric, as that of
+            `total(sum(gram(a) * gram(b)))` is.
+        """
+        # TensorFlow must find the gradient's `x` in the branch that the gram is in.
+        return _gram(keras.ops.reshape(x, keras.ops.shape(x)))
+
     def first_row(self, rows: Tensor) -> Tensor:
         """Index, in the global batch, of the first of this shard's rows.
 
@@ -47,6 +66,16 @@ class OneReplica:
             int64 scalar.
         """
         return keras.ops.zeros_like(rows)
+
+
+@keras.ops.custom_gradient
+def _gram(x):
+    def gradient(*upstream, **named):
+        # PyTorch's comes by name, beside what the forward pass was given.
+        (g,) = named.values() or upstream
+        return keras.ops.matmul(g + keras.ops.transpose(g), x)
+
+    return keras.ops.matmul(x, keras.ops.transpose(x)), gradient
 
 
 class ReplicaGroup:
@@ -61,13 +90,59 @@ class ReplicaGroup:
 
     def total(self, x: Tensor) -> Tensor:
         @tf.custom_gradient
-        def reduce(x):
-            return self._context.all_reduce(tf.distribute.ReduceOp.SUM, x), lambda g: g
+        def total(x):
+            summed = self._context.all_reduce(tf.distribute.ReduceOp.SUM, x)
+            return summed, self._shared
 
-        return reduce(x)
+        return total(x)
+
+    def _shared(self, x):
+        """The transpose of `total`: `x`, the same on all replicas, used by each alone.
+
+        A second derivative passes through it, and differs between replicas.
+        """
+
+        @tf.custom_gradient
+        def shared(x):
+            return tf.identity(x), self.total
+
+        return shared(x)
 
     def gather(self, x: Tensor) -> Tensor:
         return tf.stop_gradient(self._context.all_gather(tf.stop_gradient(x), axis=0))
+
+    def gram(self, x: Tensor) -> Tensor:
+        # Not `gather`: a second derivative passes through the other replicas' rows.
+        everyone = self._context.all_gather(x, axis=0)
+
+        @tf.custom_gradient
+        def rows_of_gram(x, everyone):
+            def gradient(upstream):
+                return 2.0 * tf.matmul(self._symmetric(upstream), everyone), None
+
+            return tf.matmul(x, everyone, transpose_b=True), gradient
+
+        return rows_of_gram(x, everyone)
+
+    def _symmetric(self, rows):
+        """This shard's rows of a symmetric matrix, as what they are.
+
+        Its own gradient need not be symmetric, and is made so: the matrix is gathered
+        for a second derivative alone.
+        """
+
+        @tf.custom_gradient
+        def symmetric(rows):
+            def gradient(upstream):
+                count = tf.shape(upstream, tf.int64)[0]
+                first = self.first_row(count)
+                columns = self._context.all_gather(upstream, axis=0)
+                columns = columns[:, first : first + count]
+                return 0.5 * (upstream + tf.transpose(columns))
+
+            return tf.identity(rows), gradient
+
+        return symmetric(rows)
 
     def first_row(self, rows: Tensor) -> Tensor:
         # Shards need not be equal: a short last batch leaves some replicas fewer rows.

@@ -10,7 +10,14 @@ import tensorflow as tf
 from keras_twins import callbacks, data, distribution, files
 from keras_twins.callbacks import health, resume, tensorboard
 from keras_twins.errors import InputError, UnreadableImage
-from keras_twins.runs import checkpoints, first_pass, parts, provenance, stops
+from keras_twins.runs import (
+    checkpoints,
+    config_check,
+    first_pass,
+    parts,
+    provenance,
+    stops,
+)
 from keras_twins.runs import images as run_images
 
 # A disk that is full, over its quota, of a limited file size, read-only or gone.
@@ -61,6 +68,7 @@ def train(run, verbose=1, request=None):
 def _train(run, verbose, request):
     began = time.monotonic()
     config, workdir = run.config, run.workdir
+    config_check.check_complete(config)
     if config.deterministic:
         make_deterministic()
     keras.config.set_dtype_policy(config.precision)

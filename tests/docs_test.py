@@ -39,6 +39,17 @@ def test_the_drawing_shows_the_imports_that_the_files_have():
     assert drawn == house.DRAWING.read_text("utf-8"), "run `python docs/house.py`"
 
 
+def test_a_room_imports_only_from_rooms_before_it():
+    house = script("house")
+    place = {room: index for index, room in enumerate(house.ROOMS)}
+    upwards = {
+        (module, room, other)
+        for room, other, module in house.room_imports()
+        if place[other] > place[room]
+    }
+    assert not upwards
+
+
 def test_an_arrow_that_follows_from_others_is_left_out():
     house = script("house")
     pairs = {("a", "b"), ("b", "c"), ("a", "c")}

@@ -1,4 +1,4 @@
-"""The augmentation recipes, both views written out in full.
+"""The augmentation recipes.
 
 A spec is a plain dictionary, so that a config file can hold one:
 
@@ -23,6 +23,8 @@ solarise). `digits` is this project's own, for scikit-learn's 8x8 scans.
 
 import copy
 from typing import Literal, TypeAlias, TypedDict
+
+from keras_twins.errors import InputError
 
 Range: TypeAlias = tuple[float, float]
 PerChannel: TypeAlias = tuple[float, float, float]
@@ -56,183 +58,82 @@ class Spec(TypedDict):
     view_b: ViewSpec
 
 
+_CIFAR10: ViewSpec = {
+    "crop_scale": (0.08, 1.0),
+    "crop_ratio": (3 / 4, 4 / 3),
+    "interpolation": "bilinear",
+    "flip": 0.5,
+    "jitter": 0.8,
+    "brightness": 0.4,
+    "contrast": 0.4,
+    "saturation": 0.4,
+    "hue": 0.1,
+    "greyscale": 0.2,
+    "blur": 0.0,
+    "blur_sigma": (0.1, 2.0),
+    "solarise": 0.0,
+}
+
+# No flip: a mirrored digit is another symbol. Grey scans have no hue.
+_DIGITS: ViewSpec = {
+    **_CIFAR10,
+    "crop_scale": (0.4, 1.0),
+    "flip": 0.0,
+    "saturation": 0.0,
+    "hue": 0.0,
+    "greyscale": 0.0,
+    "blur": 0.5,
+    "blur_sigma": (0.1, 1.0),
+}
+_STL10: ViewSpec = {
+    **_CIFAR10,
+    "crop_scale": (0.2, 1.0),
+    "interpolation": "bicubic",
+    "greyscale": 0.1,
+}
+_IMAGENET: ViewSpec = {
+    **_CIFAR10,
+    "interpolation": "bicubic",
+    "saturation": 0.2,
+    "blur": 1.0,
+}
+
 PRESETS: dict[str, Spec] = {
-    # No flip: a mirrored digit is another symbol. Grey scans have no hue. The mean
-    # and std are those of the 1 797 scans, scaled to 0..1.
     "digits": {
         "image_size": 16,
+        # Those of the 1 797 scans, scaled to 0..1.
         "mean": (0.305, 0.305, 0.305),
         "std": (0.376, 0.376, 0.376),
-        "view_a": {
-            "crop_scale": (0.4, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bilinear",
-            "flip": 0.0,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.0,
-            "hue": 0.0,
-            "greyscale": 0.0,
-            "blur": 0.5,
-            "blur_sigma": (0.1, 1.0),
-            "solarise": 0.0,
-        },
-        "view_b": {
-            "crop_scale": (0.4, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bilinear",
-            "flip": 0.0,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.0,
-            "hue": 0.0,
-            "greyscale": 0.0,
-            "blur": 0.5,
-            "blur_sigma": (0.1, 1.0),
-            "solarise": 0.0,
-        },
+        "view_a": _DIGITS,
+        "view_b": _DIGITS,
     },
     "cifar10": {
         "image_size": 32,
         "mean": (0.4914, 0.4822, 0.4465),
         "std": (0.2023, 0.1994, 0.2010),
-        "view_a": {
-            "crop_scale": (0.08, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bilinear",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.2,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
-        "view_b": {
-            "crop_scale": (0.08, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bilinear",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.2,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
+        "view_a": _CIFAR10,
+        "view_b": _CIFAR10,
     },
     "stl10": {
         "image_size": 64,
         "mean": (0.43, 0.42, 0.39),
         "std": (0.27, 0.26, 0.27),
-        "view_a": {
-            "crop_scale": (0.2, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.1,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
-        "view_b": {
-            "crop_scale": (0.2, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.1,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
+        "view_a": _STL10,
+        "view_b": _STL10,
     },
     "tiny_imagenet": {
         "image_size": 64,
         "mean": (0.480, 0.448, 0.398),
         "std": (0.277, 0.269, 0.282),
-        "view_a": {
-            "crop_scale": (0.2, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.1,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
-        "view_b": {
-            "crop_scale": (0.2, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.4,
-            "hue": 0.1,
-            "greyscale": 0.1,
-            "blur": 0.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
+        "view_a": _STL10,
+        "view_b": _STL10,
     },
     "imagenet": {
         "image_size": 224,
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "view_a": {
-            "crop_scale": (0.08, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.2,
-            "hue": 0.1,
-            "greyscale": 0.2,
-            "blur": 1.0,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.0,
-        },
-        "view_b": {
-            "crop_scale": (0.08, 1.0),
-            "crop_ratio": (3 / 4, 4 / 3),
-            "interpolation": "bicubic",
-            "flip": 0.5,
-            "jitter": 0.8,
-            "brightness": 0.4,
-            "contrast": 0.4,
-            "saturation": 0.2,
-            "hue": 0.1,
-            "greyscale": 0.2,
-            "blur": 0.1,
-            "blur_sigma": (0.1, 2.0),
-            "solarise": 0.2,
-        },
+        "view_a": _IMAGENET,
+        "view_b": {**_IMAGENET, "blur": 0.1, "solarise": 0.2},
     },
 }
 
@@ -257,11 +158,12 @@ def preset(name: str) -> Spec:
         >>> spec["image_size"], spec["view_a"]["blur"], spec["view_b"]["blur"]
         (224, 1.0, 0.1)
     """
-    from keras_twins.errors import InputError
-
     if name not in PRESETS:
         raise InputError(
             f"No augmentation preset is called {name!r}. "
             f"Expected one of {sorted(PRESETS)}. Received: {name!r}"
         )
-    return copy.deepcopy(PRESETS[name])
+    spec = copy.deepcopy(PRESETS[name])
+    # Two dictionaries, also where the recipe of both views is one.
+    spec["view_b"] = copy.copy(spec["view_b"])
+    return spec

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from scipy import stats
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation.embedding import Encoder, embed
@@ -140,8 +141,6 @@ def interval(values: Sequence[float]) -> float | None:
     """
     if len(values) < 2:
         return None
-    from scipy import stats
-
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     return float(stats.t.ppf(0.975, len(values) - 1) * error)
 

@@ -8,6 +8,10 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import checks, sgd
@@ -73,8 +77,6 @@ def linear_probe(
         >>> kt.evaluation.linear_probe(x, y, [[4, 1], [1, 4]], [0, 0])
         0.5
     """
-    from sklearn.preprocessing import StandardScaler
-
     if protocol not in get_args(Protocol):
         raise ValueError(
             "Invalid value for argument `protocol`. Expected 'lbfgs' or 'sgd'. "
@@ -140,8 +142,6 @@ def _workers(count):
     Threads inside of each product of such small matrices would wait for one another
     more than they compute.
     """
-    from threadpoolctl import threadpool_limits
-
     threads = min(os.cpu_count(), -(-count // _ROWS))
     with threadpool_limits(1, user_api="blas"):
         if threads == 1:
@@ -153,8 +153,6 @@ def _workers(count):
 
 def _held_out_parts(labels, seed):
     """Boolean masks of the training set, true where an image is held out."""
-    from sklearn.model_selection import StratifiedKFold
-
     largest_class = np.bincount(labels).max()
     if largest_class < 2:
         raise InputError(
@@ -225,8 +223,6 @@ class _Objective:
                 mean cross-entropy: 1 / (C n) in scikit-learn's terms.
             mask: `(N,)` bool.
         """
-        from scipy.optimize import minimize
-
         shares = (mask / mask.sum()).astype(np.float32)
 
         def value_and_gradient(flat):

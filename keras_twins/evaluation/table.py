@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.table import Table
 
+if TYPE_CHECKING:
     from keras_twins.evaluation.comparison import Row
 
 
@@ -39,7 +39,7 @@ def cells(rows):
     ]
 
 
-def format_table(rows: Sequence["Row"]) -> "Table":
+def format_table(rows: Sequence["Row"]) -> Table:
     """The rows as a table to print.
 
     Args:
@@ -48,8 +48,6 @@ def format_table(rows: Sequence["Row"]) -> "Table":
     Returns:
         `rich.table.Table`.
     """
-    from rich.table import Table
-
     header, *body = cells([dataclasses.asdict(row) for row in rows])
     table = Table()
     for index, title in enumerate(header):

@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_twins.losses.base import TwinLoss
+from keras_twins.losses.correlation import CorrelationLoss
 from keras_twins.losses.statistics import Ddof, Form
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
-class BarlowTwinsLoss(TwinLoss):
+class BarlowTwinsLoss(CorrelationLoss):
     """Barlow Twins: views that agree, features that do not repeat each other.
 
     Formula: `Σᵢ (Cᵢᵢ − 1)² + λ Σᵢ≠ⱼ Cᵢⱼ²` with `C` the cross-correlation of the two
@@ -15,7 +15,8 @@ class BarlowTwinsLoss(TwinLoss):
     official code; `ddof=1, eps=0` are those of the code of arXiv 2104.13712.
 
     Its size grows with D and D²/N and says little; see the terms for what can be
-    read. Replicas, forms and arguments are those of `keras_twins.losses.TwinLoss`.
+    read. Replicas, forms and arguments are those of
+    `keras_twins.losses.CorrelationLoss`.
 
     Examples:
         >>> import numpy as np, keras_twins as kt

@@ -1,80 +1,63 @@
-"""What the Barlow Twins and HSIC losses share."""
+"""What a loss on the embeddings of two views is."""
 
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from keras_twins import replicas
 from keras_twins.losses import statistics
-from keras_twins.losses.statistics import Ddof, Form
+from keras_twins.losses.levels import Levels
 from keras_twins.types import Tensor
 
 
-class Terms(NamedTuple):
-    """A loss and the two figures that can be read at any width and batch size."""
+class PairLoss(keras.losses.Loss):
+    """A loss of two embedding matrices that also names what it measures.
 
-    loss: Tensor
-    """Scalar, the loss itself."""
-    on_diagonal: Tensor
-    """Scalar, the mean of Cᵢᵢ: 1 where the two views agree perfectly."""
-    off_diagonal: Tensor
-    """Scalar, the root mean square of Cᵢⱼ, i ≠ j: about 1/√N by chance alone."""
+    A subclass gives `term_names` and `terms`. `Twins` logs the loss and one metric for
+    each name; the report asks `levels` how they are read.
 
-
-class TwinLoss(keras.losses.Loss):
-    """Base of the losses `Σᵢ (Cᵢᵢ − 1)² + λ Σᵢ≠ⱼ (Cᵢⱼ − target)²`.
-
-    Inside a replica of a `tf.distribute` strategy, the value is the loss of the global
-    batch, the same on all replicas, whatever number of samples each of them has. The
-    gradient is this replica's share of the global gradient, to be *summed* over
-    replicas, as Keras optimizers do: no further division by their number is due.
-
-    Of the two forms, the Gram form gathers 2 N D numbers and the correlation form
-    all-reduces D² (and both a handful of vectors of length D). `form="auto"` takes the
-    Gram form where 2 N ≤ D, so the one that moves fewer bytes there. Elsewhere it takes
-    the correlation form, for the sake of rounding. Where several replicas share batches
-    of a size that is not known in advance, the choice must be made before a batch is
-    seen: it is the correlation form up to D = 2048 and the Gram form above.
+    Before `terms` is called, its arguments are converted to float32 and their shapes
+    are checked. Inside a replica of a `tf.distribute` strategy they are the replica's
+    shard; a subclass that reduces over the batch does so with
+    `keras_twins.replicas.current()`, and its terms are those of the global batch.
 
     Args:
-        redundancy_weight: float, λ, 0 or more.
-        eps: float, 0 or more. Added to the variances, under the root.
-        ddof: 0 or 1. Variances are divided by `N - ddof`.
-        form: `"gram"`, `"correlation"` or `"auto"`: which matrix is built, `(N, N)` or
-            `(D, D)`; see `keras_twins.losses.statistics.choose_form`.
+        name: str, by default made from the name of the class.
+
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> from keras import ops
+        >>> class Distance(kt.losses.PairLoss):
+        ...     term_names = ("invariance", "spread")
+        ...
+        ...     def terms(self, z_a, z_b):
+        ...         invariance = ops.mean(ops.square(z_a - z_b))
+        ...         spread = ops.mean(ops.std(z_a, axis=0))
+        ...         loss = invariance - spread
+        ...         return {"loss": loss, "invariance": invariance, "spread": spread}
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> loss = Distance()
+        >>> float(loss(z, z)), float(loss.terms(z, -z)["invariance"])
+        (-1.0, 4.0)
     """
 
-    off_diagonal_target = 0.0
+    term_names: ClassVar[tuple[str, ...]] = ()
+    """Names of what is measured beside the loss, in the order in which it is logged."""
 
-    def __init__(
-        self, redundancy_weight: float, eps: float, ddof: Ddof, form: Form, name: str
-    ) -> None:
-        if not redundancy_weight >= 0:
-            raise ValueError(
-                "Invalid value for argument `redundancy_weight`. Expected a number >= "
-                f"0. Received: redundancy_weight={redundancy_weight}"
-            )
-        if not eps >= 0:
-            raise ValueError(
-                "Invalid value for argument `eps`. Expected a number >= 0. "
-                f"Received: eps={eps}"
-            )
-        if ddof not in (0, 1):
-            raise ValueError(
-                "Invalid value for argument `ddof`. Expected 0 or 1. "
-                f"Received: ddof={ddof}"
-            )
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "terms" in cls.__dict__:
+            cls.terms = _of_float32_pairs(cls.terms)
+
+    def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name, reduction=None, dtype="float32")
-        self.redundancy_weight = redundancy_weight
-        self.eps = eps
-        self.ddof = ddof
-        self.form = statistics.check_form(form)
 
     def call(self, z_a: Tensor, z_b: Tensor) -> Tensor:
-        return self.terms(z_a, z_b).loss
+        return self.terms(z_a, z_b)["loss"]
 
-    def terms(self, z_a: Tensor, z_b: Tensor) -> Terms:
+    def terms(self, z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
         """The loss with its terms, everything computed once.
 
         Args:
@@ -82,59 +65,36 @@ class TwinLoss(keras.losses.Loss):
             z_b: `(batch_size, dim)`, embeddings of the second view.
 
         Returns:
-            `Terms` of float32 scalars.
+            Float32 scalars of the global batch: "loss" and each of `term_names`.
 
         Raises:
-            ValueError: for inputs that are no matrices of one shape with two rows or
-                more.
+            ValueError: for inputs that are not matrices of one shape.
         """
-        z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
-        statistics.check_pair(z_a, z_b)
-        a, b, n = statistics.standardise(z_a, z_b, self.eps, self.ddof)
-        return statistics.in_form(
-            self.form,
-            a,
-            lambda: self._from_gram(a, b, n),
-            lambda: self._from_correlation(a, b, n),
-        )
+        raise NotImplementedError(f"{type(self).__name__} has no `terms`")
 
-    def _from_correlation(self, a, b, n):
-        matrix = statistics.correlation_matrix(a, b, n)
-        diagonal = ops.diagonal(matrix)
-        off = matrix * (1.0 - ops.eye(matrix.shape[0], dtype="float32"))
-        return self._assemble(diagonal, ops.sum(ops.square(off)), lambda: ops.sum(off))
+    def levels(self, batch: int, width: int) -> Levels | None:
+        """What unrelated and perfect views would give, for the report.
 
-    def _from_gram(self, a, b, n):
-        group = replicas.current()
-        diagonal = group.total(ops.sum(a * b, axis=0)) / n
-        squares = statistics.gram_squared_norm(a, b, n) - ops.sum(ops.square(diagonal))
+        Args:
+            batch: int, N, the size of the global batch.
+            width: int, D, of the embeddings that the loss is given.
 
-        def off_sum():
-            products = ops.sum(ops.sum(a, axis=1) * ops.sum(b, axis=1))
-            return group.total(products) / n - ops.sum(diagonal)
-
-        # The difference of two sums may come out a rounding error below zero.
-        return self._assemble(diagonal, ops.maximum(squares, 0.0), off_sum)
-
-    def _assemble(self, diagonal, off_squares, off_sum):
-        """Terms from Cᵢᵢ `(D,)`, Σᵢ≠ⱼ Cᵢⱼ² and, where it matters, Σᵢ≠ⱼ Cᵢⱼ."""
-        pairs = float(diagonal.shape[0] * (diagonal.shape[0] - 1))
-        target = self.off_diagonal_target
-        redundancy = off_squares
-        if target:
-            redundancy = redundancy - 2.0 * target * off_sum() + target**2 * pairs
-        loss = ops.sum(ops.square(diagonal - 1.0)) + self.redundancy_weight * redundancy
-        return Terms(
-            loss=loss,
-            on_diagonal=ops.stop_gradient(ops.mean(diagonal)),
-            off_diagonal=ops.sqrt(ops.stop_gradient(off_squares) / max(pairs, 1.0)),
-        )
+        Returns:
+            `Levels`, or None where a loss does not know them.
+        """
+        return None
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "redundancy_weight": self.redundancy_weight,
-            "eps": self.eps,
-            "ddof": self.ddof,
-            "form": self.form,
-            "name": self.name,
-        }
+        return {"name": self.name}
+
+
+def _of_float32_pairs(terms: Callable) -> Callable:
+    """`terms` with its arguments converted and checked: once, here, for all losses."""
+
+    @functools.wraps(terms)
+    def checked(self, z_a, z_b):
+        pair = [ops.cast(ops.convert_to_tensor(z), "float32") for z in (z_a, z_b)]
+        statistics.check_pair(*pair)
+        return terms(self, *pair)
+
+    return checked

@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_twins.losses.base import TwinLoss
+from keras_twins.losses.correlation import CorrelationLoss
 from keras_twins.losses.statistics import Ddof, Form
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
-class HSICLoss(TwinLoss):
+class HSICLoss(CorrelationLoss):
     """HSIC: Barlow Twins with an off-diagonal target of −1.
 
     Formula: `Σᵢ (Cᵢᵢ − 1)² + λ Σᵢ≠ⱼ (Cᵢⱼ + 1)²` with `C` the cross-correlation of the
@@ -16,7 +16,7 @@ class HSICLoss(TwinLoss):
 
     The value stays near λ D (D − 1), since features cannot all be anticorrelated; see
     the terms for what can be read. Replicas, forms and arguments are those of
-    `keras_twins.losses.TwinLoss`.
+    `keras_twins.losses.CorrelationLoss`.
 
     Examples:
         >>> import numpy as np, keras_twins as kt

@@ -24,15 +24,15 @@ Ddof: TypeAlias = Literal[0, 1]
 Form: TypeAlias = Literal["auto", "gram", "correlation"]
 FORMS = get_args(Form)
 
-# A variance below this share of the squared mean is rounding of a constant feature.
-_ROUNDING = 1e-12
+# The least normal float32: a variance below has no digits left, or no inverse root.
+_LEAST_VARIANCE = 1.1754944e-38
 
 # Up to this width the (D, D) matrix takes 16 MB: affordable where N is not known.
 _AFFORDABLE_WIDTH = 2048
 
 
 def check_pair(z_a, z_b):
-    """Raises ValueError unless both are `(N, D)` of one shape with N of 2 or more."""
+    """Raises ValueError unless both are `(N, D)` of one shape."""
     shape_a, shape_b = tuple(z_a.shape), tuple(z_b.shape)
     if len(shape_a) != 2 or len(shape_b) != 2:
         raise ValueError(
@@ -49,12 +49,6 @@ def check_pair(z_a, z_b):
             "Expected z_a.shape == z_b.shape. "
             f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
         )
-    if shape_a[0] == 1 and replicas.current().count == 1:
-        raise ValueError(
-            "A correlation over the batch needs at least two samples. "
-            "Expected batch_size >= 2. "
-            f"Received: z_a.shape={shape_a}"
-        )
 
 
 def check_form(form):
@@ -67,11 +61,28 @@ def check_form(form):
     return form
 
 
+def _check_rows(z_a):
+    """Raises ValueError where one replica has fewer than two rows."""
+    rows = z_a.shape[0]
+    if replicas.current().count == 1 and rows is not None and rows < 2:
+        raise ValueError(
+            "A correlation over the batch needs at least two samples. "
+            "Expected batch_size >= 2. "
+            f"Received: z_a.shape={tuple(z_a.shape)}"
+        )
+
+
 def standardise(z_a, z_b, eps, ddof):
     """Standardises each feature of both views over the global batch.
 
     The mean and the centred second moment are reduced one after the other: the
     textbook shortcut E[z²] − E[z]² loses all its digits where |mean| ≫ deviation.
+
+    Both are taken of the differences from one row of the batch. The mean of N equal
+    numbers is off by a rounding error that grows with N and would be taken for a
+    deviation; the differences of a constant feature are exact zeros, as are their mean
+    and variance, in whatever order they are summed. A row of the batch is no further
+    than √N deviations from the mean, so that other features lose no digits.
 
     Args:
         z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
@@ -83,16 +94,27 @@ def standardise(z_a, z_b, eps, ddof):
         `(a, b, N)`: the standardised shards, float32, in which a feature without
         variance is 0, and the size of the global batch, a float32 scalar.
     """
+    _check_rows(z_a)
     group = replicas.current()
     pair = [ops.cast(z, "float32") for z in (z_a, z_b)]
     n = group.sum(ops.cast(ops.shape(z_a)[0], "float32"))
-    means = _reduced_sums(group, pair) / n
-    centred = [pair[0] - means[0], pair[1] - means[1]]
+    reference = _first_row(group, pair)
+    shifted = [pair[0] - reference[0], pair[1] - reference[1]]
+    means = _reduced_sums(group, shifted) / n
+    centred = [shifted[0] - means[0], shifted[1] - means[1]]
     squares = _reduced_sums(group, [ops.square(z) for z in centred])
     variances = squares / (n - ddof) + eps
-    positive = variances > _ROUNDING * ops.square(means)
+    positive = variances >= _LEAST_VARIANCE
     scales = ops.where(positive, ops.rsqrt(ops.where(positive, variances, 1.0)), 0.0)
     return centred[0] * scales[0], centred[1] * scales[1], n
+
+
+def _first_row(group, pair):
+    """The global batch's first row of both views, `(2, D)`, the same on all replicas.
+
+    What is computed does not depend on the row, so that it needs no gradient.
+    """
+    return group.gather(ops.stack([z[:1] for z in pair], axis=1))[0]
 
 
 def _reduced_sums(group, pair):
@@ -115,16 +137,12 @@ def gram_squared_norm(a, b, n):
     Over R replicas the `(N, D)` embeddings are gathered, and each replica computes its
     own rows of both Gram matrices: `2 N D` numbers are moved instead of `D²`.
 
-    Σ (a aᵀ) ∘ (b bᵀ) is symmetric in its rows and columns, so that both give the same
-    gradient: it is taken through the rows alone and doubled. That saves two of the six
-    matrix products, and the gather needs no gradient. (Second derivatives are not
-    those of the function.)
+    Σ (a aᵀ) ∘ (b bᵀ) is taken through `gram`, whose gradient of any order is right and
+    costs one matrix product for each of the two where autodiff would take two.
     """
     group = replicas.current()
-    gram_a = ops.matmul(a, ops.transpose(group.gather(a)))
-    gram_b = ops.matmul(b, ops.transpose(group.gather(b)))
-    through_rows = group.total(ops.sum(gram_a * gram_b)) / ops.square(n)
-    return 2.0 * through_rows - ops.stop_gradient(through_rows)
+    product = ops.sum(group.gram(a) * group.gram(b))
+    return group.total(product) / ops.square(n)
 
 
 def choose_form(form, n, width):
@@ -182,7 +200,7 @@ def cross_correlation(
         strategy, the matrix of the global batch.
 
     Raises:
-        ValueError: for inputs that are no matrices of one shape with two rows or more.
+        ValueError: for inputs that are not matrices of one shape with two rows or more.
 
     Examples:
         >>> import numpy as np, keras_twins as kt
@@ -212,7 +230,7 @@ def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> 
         A float32 scalar, 0 or more: how much the two views depend on each other.
 
     Raises:
-        ValueError: for inputs that are no matrices of one shape with two rows or more.
+        ValueError: for inputs that are not matrices of one shape with two rows or more.
 
     Examples:
         >>> import numpy as np, keras_twins as kt

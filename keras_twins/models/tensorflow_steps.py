@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_twins import distribution, keys, replicas
-from keras_twins.losses import TwinLoss
+from keras_twins.losses import PairLoss
 from keras_twins.types import Tensor
 
 # A singular value decomposition costs little beside a step, but not nothing.
@@ -17,7 +17,7 @@ class TensorFlowSteps(distribution.SeveralWorkers):
     """Steps whose loss and metrics are those of the global batch.
 
     A loss value is the same on all replicas, and each replica's gradient is its share
-    of the global one; the optimizer sums them. See `keras_twins.losses.TwinLoss`.
+    of the global one; the optimizer sums them. See `keras_twins.losses.PairLoss`.
     """
 
     def __init__(self, *args, **kwargs):
@@ -96,8 +96,8 @@ class TensorFlowSteps(distribution.SeveralWorkers):
         return tf.stop_gradient(tf.cast(embedding, tf.float32)), terms, loss
 
     def _terms(self, z_a, z_b):
-        if isinstance(self.loss, TwinLoss):
-            return self.loss.terms(z_a, z_b)._asdict()
+        if isinstance(self.loss, PairLoss):
+            return self.loss.terms(z_a, z_b)
         # Some other loss, the mean over samples: weighted by this replica's share.
         group = replicas.current()
         rows = tf.cast(tf.shape(z_a)[0], tf.float32)

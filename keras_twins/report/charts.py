@@ -10,21 +10,20 @@ import math
 _MARKED = 40
 _CLASSES_IN_LEGEND = 12
 
-_CURVES = (
-    ("loss", "Loss", "its size depends on N, D and λ"),
-    ("on_diagonal", "Invariance: mean of Cᵢᵢ", "1 is perfect"),
-    ("off_diagonal", "Redundancy: root mean square of Cᵢⱼ", "dashed: chance, 1/√N"),
+_LOSS = ("loss", "Loss", "its size depends on the batch, the width and the settings")
+_OTHERS = (
     ("knn", "kNN accuracy", "of the test images"),
-    ("effective_rank", "Effective rank", "directions the embeddings extend over"),
+    (
+        "participation_ratio",
+        "Participation ratio",
+        "directions the embeddings extend over",
+    ),
     ("learning_rate", "Learning rate", "at the end of each epoch"),
 )
 
-# What lies in 0..1 and is read on that scale, however little it moved.
-_SHARES = ("knn", "on_diagonal", "off_diagonal")
-
 
 def curves(records):
-    """A chart for each metric that was measured, one line a run.
+    """A chart for each metric that was measured, one line per run.
 
     Args:
         records: list of `keras_twins.runs.records.Record`.
@@ -34,16 +33,18 @@ def curves(records):
     """
     charts = []
     last = max(record.epochs for record in records)
-    for metric, title, note in _CURVES:
+    for metric, title, note in (_LOSS, *_terms(records), *_OTHERS):
         traces = []
         for index, record in enumerate(records):
             epochs, values = record.curve(metric)
             if values:
                 traces.append(_line(epochs, values, record.name, {"run": index}))
         if traces:
+            levels = [_level(record, metric) for record in records]
+            levels = [level for level in levels if level is not None]
             layout = _layout("epoch", _epochs(last), {}, legend=len(records) > 1)
-            layout["shapes"] = _levels(metric, records)
-            if metric in _SHARES:
+            layout["shapes"] = [_dashed(level) for level in dict.fromkeys(levels)]
+            if metric == "knn" or any(0.0 <= level <= 1.0 for level in levels):
                 layout["yaxis"] |= _share_axis(traces)
             if metric == "knn":
                 layout["yaxis"]["tickformat"] = ".0%"
@@ -51,6 +52,26 @@ def curves(records):
                 {"title": title, "note": note, "data": traces, "layout": layout}
             )
     return charts
+
+
+def _terms(records):
+    """Name, title and note of each term of the runs' losses."""
+    found = {}
+    for record in records:
+        known = record.levels.terms if record.levels else {}
+        for name in record.term_names:
+            if name in known:
+                term = known[name]
+                found[name] = (name, f"{term.title}: {term.measure}", term.note)
+            else:
+                found.setdefault(name, (name, name, "a term of the loss"))
+    return found.values()
+
+
+def _level(record, metric):
+    """What a term of a run's loss is for perfect views, or None."""
+    terms = record.levels.terms if record.levels else {}
+    return terms[metric].perfect if metric in terms else None
 
 
 def heat_maps(record):
@@ -161,7 +182,7 @@ def embedding_map(points, classes, method):
 
 def _moments(record):
     """The snapshots of a run with a name each: start, middle and end."""
-    names = {0: "Start", record.config.epochs: "End"}
+    names = {0: "Start", record.epochs_asked: "End"}
     return [(names.get(s.epochs, "Middle"), s) for s in record.snapshots]
 
 
@@ -180,26 +201,17 @@ def _line(x, y, name, meta, marked=None):
     }
 
 
-def _levels(metric, records):
-    """Dashed lines at the level that a metric is read against."""
-    if metric == "on_diagonal":
-        levels = {1.0: None}
-    elif metric == "off_diagonal":
-        levels = {1.0 / math.sqrt(r.config.batch_size): None for r in records}
-    else:
-        return []
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": level,
-            "y1": level,
-            "line": {"dash": "dash", "width": 1},
-        }
-        for level in levels
-    ]
+def _dashed(level):
+    """A dashed line across a chart."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": level,
+        "y1": level,
+        "line": {"dash": "dash", "width": 1},
+    }
 
 
 def _share_axis(traces):

@@ -1,5 +1,7 @@
 """Where images lie beside one another: a map in two dimensions."""
 
+import warnings
+
 import numpy as np
 
 # Fewer points make no neighbourhoods that UMAP could keep.
@@ -43,8 +45,6 @@ def _normalise(features):
 
 
 def _umap(umap, features, seed):
-    import warnings
-
     with warnings.catch_warnings():
         # A seed means one thread, and points alone in their corner: both are meant.
         warnings.simplefilter("ignore")

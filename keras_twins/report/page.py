@@ -6,8 +6,13 @@ import json
 from importlib import resources
 from typing import Any
 
+import jinja2
+import markupsafe
+import plotly.offline
+
+from keras_twins.evaluation import table
 from keras_twins.report import charts, findings
-from keras_twins.runs.workdir import as_data, flatten
+from keras_twins.report.figures import Figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +39,6 @@ def render(runs):
     Returns:
         str, HTML that opens without a network.
     """
-    import jinja2
-    import markupsafe
-    import plotly.offline
-
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
@@ -52,8 +53,8 @@ def render(runs):
         runs=[_shown(index, run, drawn) for index, run in enumerate(runs)],
         curves=[drawn.add(chart) for chart in charts.curves(records)],
         spectrum=drawn.add(charts.spectrum(records)),
-        facts=_side_by_side([_facts(record) for record in records]),
-        config=_side_by_side([flatten(as_data(r.config)) for r in records]),
+        described=_side_by_side([_described(record) for record in records]),
+        settings=_side_by_side([record.settings for record in records]),
         thumb=_thumb,
         code=_code,
         charts=markupsafe.Markup(drawn.as_script()),
@@ -64,21 +65,18 @@ def render(runs):
 
 
 def figures(record):
-    """The `keras_twins.report.findings.Figures` of a run."""
-    config, facts = record.config, record.provenance
-    images = facts and facts["steps_per_epoch"] * facts["batch_size"]
-    return findings.Figures(
+    """The `Figures` of a run."""
+    return Figures(
         metrics=record.metrics,
-        epochs=config.epochs,
-        loss_name=config.loss.name,
-        redundancy_weight=config.loss.redundancy_weight,
-        batch_size=config.batch_size,
-        width=config.projector[-1],
+        epochs=record.epochs_asked,
+        levels=record.levels,
+        batch_size=record.batch_size,
+        width=record.width,
         embedding_width=len(record.snapshots[-1].spectrum)
         if record.snapshots
         else None,
-        images_per_epoch=images or None,
-        input_rate=facts.get("input_pairs_per_second"),
+        images_per_epoch=record.images_per_epoch,
+        input_rate=record.provenance.get("input_pairs_per_second"),
         evaluation=record.evaluation["rows"] if record.evaluation else [],
     )
 
@@ -127,8 +125,6 @@ def _shown(index, run, drawn):
 def _table(evaluation):
     if not evaluation:
         return None
-    from keras_twins.evaluation import table
-
     header, *rows = table.cells(evaluation["rows"])
     caption = (
         f"On {evaluation['dataset']}: {evaluation['train_images']:,} labelled training "
@@ -137,29 +133,25 @@ def _table(evaluation):
     return {"caption": caption, "header": header, "rows": rows}
 
 
-def _facts(record):
-    config, facts = record.config, record.provenance
-    described = {
-        "data": f"{config.dataset}, split {config.train_split}",
-        "training images": _count(facts.get("training_images")),
-        "loss": f"{config.loss.name}, λ = {config.loss.redundancy_weight:g}",
-        "batch size N": _count(config.batch_size),
-        "projector": "-".join(str(width) for width in config.projector),
-        "encoder": config.encoder.name,
-        "optimizer": f"{config.optimizer.name}, learning rate "
-        f"{config.optimizer.learning_rate:g}",
-        "epochs": f"{record.epochs} of {config.epochs}",
+def _described(record):
+    """What ran, in words."""
+    ran = record.provenance
+    settings = record.levels.settings if record.levels else ""
+    described = record.parts | {
+        "loss": ", ".join(filter(None, (record.parts["loss"], settings))),
+        "training images": _count(ran.get("training_images")),
+        "batch size N": _count(record.batch_size),
+        "epochs": f"{record.epochs} of {record.epochs_asked}",
         "images seen": _count(record.images_seen),
         "time": _duration(record.seconds),
     }
-    if facts:
-        hardware = facts["hardware"]
-        devices = hardware["accelerators"]
+    if ran:
+        hardware = ran["hardware"]
         cores = f"{hardware['cores']} cores of {hardware['processor']}"
-        described["hardware"] = ", ".join([*devices, cores])
-        described["replicas"] = str(facts["replicas"])
+        described["hardware"] = ", ".join([*hardware["accelerators"], cores])
+        described["replicas"] = str(ran["replicas"])
         described["versions"] = ", ".join(
-            f"{name} {version}" for name, version in facts["versions"].items()
+            f"{name} {version}" for name, version in ran["versions"].items()
         )
     return described
 
@@ -182,16 +174,11 @@ def _subtitle(records):
         return f"{len(records)} runs compared · {made}"
     (record,) = records
     epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs:,} epochs"
-    return (
-        f"{record.config.loss.name} on {record.config.dataset}, {epochs} in "
-        f"{_duration(record.seconds)} · {made}"
-    )
+    return f"{record.subject}, {epochs} in {_duration(record.seconds)} · {made}"
 
 
 def _thumb(looks, row, kind, similarity=None):
     """A tile of the sprite."""
-    import markupsafe
-
     words = [looks.classes[row] or f"image {row}"]
     if similarity is not None:
         words.append(f"{similarity:.2f}")
@@ -202,8 +189,6 @@ def _thumb(looks, row, kind, similarity=None):
 
 def _code(text):
     """Text in which `this` is a command or a flag."""
-    import markupsafe
-
     parts = [markupsafe.escape(part) for part in text.split("`")]
     marked = [f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)]
     return markupsafe.Markup("".join(marked))

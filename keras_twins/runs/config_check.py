@@ -5,11 +5,14 @@ from numbers import Real
 
 from keras_twins.errors import InputError
 
+_MISSING = object()
 _PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
 def check(config):
-    """Checks the numbers of a configuration, each by itself.
+    """Checks the values of a configuration, each by itself.
+
+    A key that is not there is passed over: a run of an earlier version may lack one.
 
     Args:
         config: `ConfigDict`, with the keys of `configs/common.py`.
@@ -18,17 +21,34 @@ def check(config):
         InputError: naming the first key whose value is of another kind or out of range.
     """
     for key, (fits, expected) in _EXPECTED.items():
-        value = config
-        for part in key.split("."):
-            value = value[part]
-        if not fits(value):
+        value = _value(config, key)
+        if value is not _MISSING and not fits(value):
             raise InputError(f"--config.{key}={value!r}: expected {expected}")
-    size, resize = config.evaluation.image_size, config.evaluation.resize
-    if resize is not None and resize < size:
+    size = _value(config, "evaluation.image_size")
+    resize = _value(config, "evaluation.resize")
+    if isinstance(resize, int) and resize < size:
         raise InputError(
             f"--config.evaluation.resize={resize}: expected at least "
             f"--config.evaluation.image_size={size}, the square that is cut out"
         )
+
+
+def check_complete(config):
+    """Raises InputError if a configuration lacks a key, which it names."""
+    for key in _EXPECTED:
+        if _value(config, key) is _MISSING:
+            raise InputError(
+                f"--config: the configuration has no key {key!r}; "
+                "keras_twins.configs.common.base has all of them"
+            )
+
+
+def _value(config, key):
+    for part in key.split("."):
+        if part not in config:
+            return _MISSING
+        config = config[part]
+    return config
 
 
 def _is_whole(value, least):

@@ -1,12 +1,14 @@
-"""What a run has written down, read back."""
+"""What a run has written down, read back for whoever shows it."""
 
 import dataclasses
 import json
 import math
-from typing import Any
 
+from keras_twins.evaluation import snapshots
 from keras_twins.errors import InputError
-from keras_twins.callbacks import snapshots
+from keras_twins.losses import Levels
+from keras_twins.runs import parts
+from keras_twins.runs.workdir import as_data, flatten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,15 +17,30 @@ class Record:
 
     Attributes:
         name: str, the folder's name.
-        config: `ConfigDict`.
+        subject: str, what was trained on what.
+        settings: dict, the configuration with keys such as "loss.name".
+        parts: dict of texts, what the run was made of.
+        epochs_asked: int, how many epochs it is to have.
+        batch_size: int, N.
+        width: int, D, of the projections.
+        term_names: tuple of str, the terms of its loss.
+        levels: `keras_twins.losses.Levels` of its loss, or None.
         metrics: list of dict, a line of `metrics.jsonl` each; not empty.
         provenance: dict of `run.json`, empty where a run has none.
-        snapshots: list of `keras_twins.callbacks.snapshots.Snapshot`, which may be empty.
+        snapshots: list of `keras_twins.evaluation.snapshots.Snapshot`, which may be
+            empty.
         evaluation: dict of `evaluation.json`, or None.
     """
 
     name: str
-    config: Any
+    subject: str
+    settings: dict
+    parts: dict[str, str]
+    epochs_asked: int
+    batch_size: int
+    width: int
+    term_names: tuple[str, ...]
+    levels: Levels | None
     metrics: list[dict]
     provenance: dict
     snapshots: list
@@ -40,11 +57,16 @@ class Record:
         return sum(line["seconds"] for line in self.metrics)
 
     @property
-    def images_seen(self):
-        """Images whose views were trained on, or None where it was not recorded."""
+    def images_per_epoch(self):
+        """Images of an epoch, or None where it was not recorded."""
         if not self.provenance:
             return None
-        return self.epochs * self.provenance["steps_per_epoch"] * self.provenance["batch_size"]
+        return self.provenance["steps_per_epoch"] * self.provenance["batch_size"]
+
+    @property
+    def images_seen(self):
+        """Images whose views were trained on, or None where it was not recorded."""
+        return self.images_per_epoch and self.epochs * self.images_per_epoch
 
     def curve(self, name):
         """`(epochs, values)` of one metric where it was measured and is finite."""
@@ -65,16 +87,35 @@ def read(run):
     Raises:
         InputError: for a run without an epoch, or a file that cannot be read.
     """
-    workdir = run.workdir
+    workdir, config = run.workdir, run.config
     workdir.check_begun()
+    width, loss = config.projector[-1], parts.loss(config)
     return Record(
         name=workdir.path.resolve().name,
-        config=run.config,
+        subject=f"{config.loss.name} on {config.dataset}",
+        settings=flatten(as_data(config)),
+        parts=_parts(config),
+        epochs_asked=config.epochs,
+        batch_size=config.batch_size,
+        width=width,
+        term_names=loss.term_names,
+        levels=loss.levels(config.batch_size, width),
         metrics=workdir.read_metrics(),
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
         evaluation=_read_json(workdir.evaluation),
     )
+
+
+def _parts(config):
+    return {
+        "data": f"{config.dataset}, split {config.train_split}",
+        "loss": config.loss.name,
+        "projector": "-".join(str(width) for width in config.projector),
+        "encoder": config.encoder.name,
+        "optimizer": f"{config.optimizer.name}, learning rate "
+        f"{config.optimizer.learning_rate:g}",
+    }
 
 
 def _read_json(path):

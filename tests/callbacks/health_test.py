@@ -49,8 +49,9 @@ def poison(monkeypatch, step, kind):
 def test_a_weight_that_is_not_finite_is_named_at_its_step(tmp_path, monkeypatch):
     poisoned = poison(monkeypatch, STEPS + 5, "kernel")
     workdir = Workdir(tmp_path / "run")
+    config = tiny_config(**{"checkpoint.every_steps": 1})
     with pytest.raises(InputError) as error:
-        train(Run(tiny_config(), workdir, ONE), verbose=0)
+        train(Run(config, workdir, ONE), verbose=0)
     text = str(error.value)
     assert "step 5 of epoch 2: " in text
     assert f"{poisoned[0]} is not finite" in text
@@ -63,15 +64,40 @@ def test_a_weight_that_is_not_finite_is_named_at_its_step(tmp_path, monkeypatch)
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     config = tiny_config(**{"optimizer.learning_rate": 1e30})
-    with pytest.raises(InputError, match=r"step \d+ of epoch 1: .* is not finite"):
+    with pytest.raises(InputError, match=r"steps? \d.* of epoch 1: .* is not finite"):
         train(Run(config, Workdir(tmp_path / "run"), ONE), verbose=0)
+
+
+def test_flags_are_read_every_few_steps_and_before_a_checkpoint(tmp_path, monkeypatch):
+    """Eleven steps per epoch, checkpoints after four and eight of them."""
+    checked = []
+    original = health.Finite.check
+
+    def check(self):
+        if self._step > self._checked:
+            checked.append((self._epoch + 1, self._step))
+        original(self)
+
+    monkeypatch.setattr(health.Finite, "check", check)
+    config = tiny_config(**{"checkpoint.every_steps": 4})
+    train(Run(config, Workdir(tmp_path / "run"), ONE), verbose=0)
+    assert checked == [(epoch, step) for epoch in (1, 2) for step in (4, 8, STEPS)]
+
+
+def test_a_number_that_is_not_finite_never_reaches_a_checkpoint(tmp_path, monkeypatch):
+    poison(monkeypatch, 6, "kernel")
+    workdir = Workdir(tmp_path / "run")
+    config = tiny_config(**{"checkpoint.every_steps": 4})
+    with pytest.raises(InputError, match=r"steps 5 to 8 of epoch 1: .*not finite"):
+        train(Run(config, workdir, ONE), verbose=0)
+    assert checkpoints.newest(workdir.checkpoints)[0] == (0, 4)
 
 
 def told(ranks, capsys, stop=False, before=()):
     """The epochs in which a run is warned of, or ended for, a rank below 2."""
-    settings = tiny_config().collapse
-    settings.update(rank_share=0.02, epochs=3, stop=stop)
-    callback = health.Collapse(100, settings, before)
+    callback = health.Collapse(
+        100, rank_share=0.02, epochs=3, stop=stop, past_ranks=before
+    )
     found = []
     for epoch, rank in enumerate(ranks):
         callback.on_epoch_end(epoch, {"effective_rank": rank})

@@ -165,7 +165,7 @@ tf.config.set_logical_device_configuration(
 import keras
 import keras_twins as kt
 from keras_twins.callbacks import Snapshots
-from keras_twins.callbacks import snapshots
+from keras_twins.evaluation import snapshots
 
 views = np.random.default_rng(0).normal(size=(2, 16, 4, 4, 3)).astype(np.float32)
 pairs = tf.data.Dataset.from_tensor_slices(tuple(views)).batch(8)

@@ -12,9 +12,10 @@ from keras_twins.runs.run import Run
 def test_the_picture_shows_originals_and_views(tmp_path):
     config = digits.get_config()
     config.seed = 3
-    views.draw(config, tmp_path / "views.png")
+    run = Run(config)
+    views.draw(run, tmp_path / "views.png")
     picture = np.asarray(Image.open(tmp_path / "views.png")).astype(int)
-    originals = list(Run(config).train_source.dataset().take(2))
+    originals = list(run.train_source.dataset().take(2))
     layer = parts.views(config, 16)
     tile, gap, line = views._TILE, views._GAP, views._LINE
     block = 3 * tile + 4 * gap

@@ -1,9 +1,8 @@
 """The losses against the reference codes, on whichever backend Keras runs."""
 
-import keras
 import numpy as np
 import pytest
-from keras import ops
+from derivatives import relative, value_and_gradients
 
 from keras_twins import losses
 
@@ -13,37 +12,6 @@ CONVENTIONS = {
     "hsic_authors": (losses.HSICLoss, {"ddof": 1, "eps": 0}),
 }
 FORMS = ("gram", "correlation", "auto")
-
-
-def value_and_gradients(loss, z_a, z_b):
-    """Loss value and its two gradients, as numpy arrays, with any backend."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        pair = [tf.constant(z_a), tf.constant(z_b)]
-        with tf.GradientTape() as tape:
-            tape.watch(pair)
-            value = loss(*pair)
-        gradients = tape.gradient(value, pair)
-    elif backend == "jax":
-        import jax
-
-        value, gradients = jax.value_and_grad(loss, argnums=(0, 1))(z_a, z_b)
-    else:
-        import torch
-
-        pair = [torch.tensor(z, requires_grad=True) for z in (z_a, z_b)]
-        value = loss(*pair)
-        gradients = torch.autograd.grad(value, pair)
-    return (
-        float(ops.convert_to_numpy(value)),
-        *(ops.convert_to_numpy(gradient) for gradient in gradients),
-    )
-
-
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("form", FORMS)

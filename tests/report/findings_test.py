@@ -5,16 +5,17 @@ import math
 
 import pytest
 
+from keras_twins.losses import BarlowTwinsLoss, HSICLoss
 from keras_twins.report import findings
+from keras_twins.report.figures import Figures
 
 
 @pytest.fixture
 def healthy(metrics):
-    return findings.Figures(
+    return Figures(
         metrics=metrics(20),
         epochs=20,
-        loss_name="barlow_twins",
-        redundancy_weight=1 / 128,
+        levels=BarlowTwinsLoss(1 / 128).levels(128, 256),
         batch_size=128,
         width=256,
         embedding_width=64,
@@ -42,7 +43,7 @@ def test_a_healthy_run_has_nothing_to_try(healthy):
 
 def test_what_is_not_good_says_what_to_try(healthy):
     bad = with_last(
-        healthy, on_diagonal=0.1, off_diagonal=0.5, effective_rank=1.2, knn=0.2
+        healthy, on_diagonal=0.1, off_diagonal=0.5, participation_ratio=1.2, knn=0.2
     )
     for finding in findings.find(dataclasses.replace(bad, input_rate=150.0)):
         assert finding.advice or finding.level == "good", finding
@@ -50,15 +51,13 @@ def test_what_is_not_good_says_what_to_try(healthy):
 
 @pytest.mark.parametrize("width", [64, 8192])
 @pytest.mark.parametrize("batch_size", [32, 4096])
-@pytest.mark.parametrize("loss_name", ["barlow_twins", "hsic"])
+@pytest.mark.parametrize("loss", [BarlowTwinsLoss(), HSICLoss()])
 def test_the_size_of_the_loss_is_judged_for_its_width_and_batch(
-    healthy, loss_name, width, batch_size
+    healthy, loss, width, batch_size
 ):
-    figures = dataclasses.replace(
-        healthy, width=width, batch_size=batch_size, loss_name=loss_name
-    )
-    unrelated, best = findings.loss_levels(figures)
-    assert unrelated - best == width
+    figures = dataclasses.replace(healthy, levels=loss.levels(batch_size, width))
+    unrelated, best = figures.levels.unrelated, figures.levels.perfect
+    assert unrelated - best == pytest.approx(width)
     near = with_last(figures, loss=best + 0.2 * width)
     far = with_last(figures, loss=unrelated - 0.1 * width)
     above = with_last(figures, loss=1.1 * unrelated)
@@ -69,22 +68,32 @@ def test_the_size_of_the_loss_is_judged_for_its_width_and_batch(
     ]
 
 
-def test_the_levels_of_the_loss_are_those_of_random_and_of_equal_views(rng):
-    from keras_twins.losses import BarlowTwinsLoss, HSICLoss
+def test_a_loss_without_levels_is_not_called_healthy_and_has_no_terms(healthy):
+    """As a loss of a user's own, of which only the value is logged."""
+    metrics = [
+        {k: v for k, v in line.items() if not k.endswith("diagonal")}
+        for line in healthy.metrics
+    ]
+    found = findings.find(dataclasses.replace(healthy, levels=None, metrics=metrics))
+    by_topic = {finding.topic: finding for finding in found}
+    assert by_topic["Loss"].level == "note"
+    assert "healthy" not in by_topic["Loss"].text
+    assert not {"Invariance", "Redundancy"} & by_topic.keys()
 
-    n, width, weight = 128, 64, 0.02
-    views = rng.normal(size=(2, n, width))
-    for name, loss in (("barlow_twins", BarlowTwinsLoss), ("hsic", HSICLoss)):
-        figures = findings.Figures([], 1, name, weight, n, width)
-        unrelated, best = findings.loss_levels(figures)
-        measured = loss(redundancy_weight=weight)
-        assert float(measured(*views)) == pytest.approx(unrelated, rel=0.1)
-        assert float(measured(views[0], views[0])) == pytest.approx(best, rel=0.15)
+
+def test_a_term_is_judged_in_the_words_of_its_loss(healthy):
+    term = healthy.levels.terms["on_diagonal"]
+    for value in (0.1, 0.6, 0.9):
+        found = findings.find(with_last(healthy, on_diagonal=value))
+        (finding,) = [f for f in found if f.topic == term.title]
+        assert finding.level == term.judge(value).level
+        assert finding.text.startswith(term.describe(value))
 
 
 @pytest.mark.parametrize("batch_size", [16, 256, 4096])
 def test_redundancy_is_measured_in_units_of_chance(healthy, batch_size):
-    figures = dataclasses.replace(healthy, batch_size=batch_size)
+    levels_there = BarlowTwinsLoss().levels(batch_size, healthy.width)
+    figures = dataclasses.replace(healthy, levels=levels_there)
     chance = 1 / math.sqrt(batch_size)
     found = [
         levels(with_last(figures, off_diagonal=times * chance))["Redundancy"]
@@ -94,9 +103,9 @@ def test_redundancy_is_measured_in_units_of_chance(healthy, batch_size):
 
 
 def test_collapse(healthy):
-    assert levels(with_last(healthy, effective_rank=1.3))["Collapse"] == "warning"
+    assert levels(with_last(healthy, participation_ratio=1.3))["Collapse"] == "warning"
     assert levels(with_last(healthy, embedding_std=0.001))["Collapse"] == "warning"
-    assert levels(with_last(healthy, effective_rank=12.0))["Collapse"] == "note"
+    assert levels(with_last(healthy, participation_ratio=12.0))["Collapse"] == "note"
     narrow = dataclasses.replace(healthy, embedding_width=2048, batch_size=1024)
     assert levels(narrow)["Collapse"] == "note"
     # A batch of 128 cannot extend over more directions, whatever the width.
@@ -149,8 +158,8 @@ def test_whether_knn_still_rises(healthy, values, level, words):
 @pytest.mark.parametrize(
     ("input_rate", "level"), [(200.0, "warning"), (350.0, "note"), (5000.0, "good")]
 )
-def test_the_input_is_the_brake_where_it_is_hardly_faster(healthy, input_rate, level):
-    # 1280 pairs in ten seconds, of which two were evaluation: 160 a second.
+def test_the_input_is_the_bottleneck_where_hardly_faster(healthy, input_rate, level):
+    # 1280 pairs in ten seconds, of which two were evaluation: 160 per second.
     figures = dataclasses.replace(healthy, input_rate=input_rate)
     assert levels(figures)["Input"] == level
 
@@ -186,11 +195,10 @@ def test_a_run_that_has_not_ended_says_so(healthy):
 
 
 def test_one_epoch_without_anything_but_the_loss():
-    figures = findings.Figures(
+    figures = Figures(
         metrics=[{"epoch": 1, "seconds": 1.0, "loss": 10.0}],
         epochs=1,
-        loss_name="barlow_twins",
-        redundancy_weight=0.005,
+        levels=BarlowTwinsLoss().levels(32, 16),
         batch_size=32,
         width=16,
     )

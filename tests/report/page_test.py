@@ -11,9 +11,11 @@ import time
 import numpy as np
 import pytest
 
+from keras_twins.commands.report import write
 from keras_twins.errors import InputError
-from keras_twins.report import charts, page, records
-from keras_twins.report.writing import write
+from keras_twins.report import charts, page
+from keras_twins.runs import records
+from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 
 # Git ignores `runs/`: what a person may want to look at stays there after the tests.
@@ -52,15 +54,19 @@ def browser():
     driver.quit()
 
 
+def read(workdir):
+    return records.read(Run.read(workdir))
+
+
 @pytest.fixture(scope="module")
 def written(small_run, tmp_path_factory):
     """A page of one run, and a page of two."""
     folder = tmp_path_factory.mktemp("pages")
-    paths = [str(small_run(epochs)[0].path) for epochs in (3, 1)]
+    workdirs = [small_run(epochs)[0] for epochs in (3, 1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", None)  # which compiles for half a minute
-        write(paths[:1], folder / "report.html")
-        write(paths, folder / "compared.html")
+        write(workdirs[:1], folder / "report.html")
+        write(workdirs, folder / "compared.html")
     return folder
 
 
@@ -188,7 +194,7 @@ def test_the_colours_follow_the_scheme(browser, written):
 
 def test_the_page_holds_what_was_run(small_run):
     workdir, _ = small_run(3)
-    record = records.read(workdir)
+    record = read(workdir)
     html = page.render([page.Run(record, "no looks", "no views")])
     for text in ("digits, split train", "4,224", "30 s", "tensorflow 2", "3 of 3"):
         assert text in html
@@ -202,7 +208,7 @@ def test_the_page_holds_the_evaluation(small_run):
     row |= {"few_label_probe": 0.7, "few_label_interval": 0.02, "k": 200, "few": 10}
     evaluation = {"dataset": "digits", "train_images": 1437, "test_images": 360}
     record = dataclasses.replace(
-        records.read(small_run(1)[0]), evaluation=evaluation | {"rows": [row]}
+        read(small_run(1)[0]), evaluation=evaluation | {"rows": [row]}
     )
     html = page.render([page.Run(record, "", "")])
     assert "On digits: 1,437 labelled training images, 360 test images." in html
@@ -218,7 +224,7 @@ def test_names_cannot_become_part_of_the_page(small_run):
 
     workdir, _ = small_run(1)
     bad = "</script><script>alert(1)</script>"
-    record = dataclasses.replace(records.read(workdir), name=bad)
+    record = dataclasses.replace(read(workdir), name=bad)
     looks = Looks("test", 2, "data:,", 2, np.zeros((2, 2)), "PCA", [bad, bad], [])
     html = page.render([page.Run(record, looks, [])])
     assert bad not in html
@@ -228,7 +234,7 @@ def test_names_cannot_become_part_of_the_page(small_run):
 def test_every_metric_has_a_curve(small_run, metrics, epochs):
     import dataclasses
 
-    record = dataclasses.replace(records.read(small_run(1)[0]), metrics=metrics(epochs))
+    record = dataclasses.replace(read(small_run(1)[0]), metrics=metrics(epochs))
     drawn = {chart["title"]: chart for chart in charts.curves([record])}
     assert len(drawn) == 6
     trace = drawn["Loss"]["data"][0]
@@ -239,7 +245,7 @@ def test_every_metric_has_a_curve(small_run, metrics, epochs):
 
 
 def test_a_run_is_compared_with_another(small_run):
-    found = [records.read(small_run(epochs)[0]) for epochs in (3, 1)]
+    found = [read(small_run(epochs)[0]) for epochs in (3, 1)]
     for chart in charts.curves(found):
         assert [trace["name"] for trace in chart["data"]] == ["digits-3", "digits-1"]
         assert chart["layout"]["showlegend"]
@@ -249,7 +255,7 @@ def test_a_loss_that_is_no_number_leaves_a_gap(small_run, metrics):
     import dataclasses
 
     lines = [*metrics(3), metrics(4)[3] | {"loss": math.nan}]
-    record = dataclasses.replace(records.read(small_run(3)[0]), metrics=lines)
+    record = dataclasses.replace(read(small_run(3)[0]), metrics=lines)
     assert record.curve("loss")[0] == [1, 2, 3]
     page.render([page.Run(record, "", "")])  # JSON has no NaN
 
@@ -257,7 +263,7 @@ def test_a_loss_that_is_no_number_leaves_a_gap(small_run, metrics):
 def test_a_run_without_an_encoder_has_a_page_without_a_map(small_run, tmp_path):
     shutil.copytree(small_run(3)[0].path, tmp_path / "run")
     (tmp_path / "run" / "encoder.keras").unlink()
-    write([tmp_path / "run"], tmp_path / "report.html")
+    write([Workdir(tmp_path / "run")], tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     assert "No map: " in html and "has no encoder.keras" in html
     assert "Nearest neighbours" in html
@@ -265,11 +271,11 @@ def test_a_run_without_an_encoder_has_a_page_without_a_map(small_run, tmp_path):
 
 def test_refuses_what_is_no_run(tmp_path, small_run):
     with pytest.raises(InputError, match="holds no run"):
-        records.read(Workdir(tmp_path))
+        read(Workdir(tmp_path))
     shutil.copytree(small_run(3)[0].path, tmp_path / "run")
     (tmp_path / "run" / "metrics.jsonl").write_text("")
     with pytest.raises(InputError, match="no epoch to report on"):
-        records.read(Workdir(tmp_path / "run"))
-    (tmp_path / "run" / "metrics.jsonl").write_text('{"epoch": 1, "sec')
+        read(Workdir(tmp_path / "run"))
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"epoch": 1, "sec\n')
     with pytest.raises(InputError, match="metrics.jsonl cannot be read"):
-        records.read(Workdir(tmp_path / "run"))
+        read(Workdir(tmp_path / "run"))

@@ -104,8 +104,8 @@ def test_the_last_ones_are_kept(model, tmp_path):
 def test_one_that_cannot_be_written_leaves_the_others(model, tmp_path, monkeypatch):
     write(model, tmp_path, FIRST)
 
-    def savez(file, **state):
-        file.write(b"half")
+    def savez(path, **state):
+        path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

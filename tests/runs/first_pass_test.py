@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_twins import data
 from keras_twins.runs import first_pass
 from keras_twins.configs import digits
 from keras_twins.errors import InputError

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_twins import evaluation
-from keras_twins.callbacks import snapshots
+from keras_twins.evaluation import snapshots
 from keras_twins.runs import images
 from keras_twins.runs.run import Run
 

@@ -1,0 +1,58 @@
+"""First and second derivatives of a function of two matrices, with any backend."""
+
+import keras
+import numpy as np
+from keras import ops
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+else:
+    import torch
+
+
+def value_and_gradients(function, z_a, z_b):
+    """The value of a function and its two gradients, as a float and NumPy arrays."""
+    if keras.backend.backend() == "tensorflow":
+        pair = [tf.convert_to_tensor(z) for z in (z_a, z_b)]
+        with tf.GradientTape() as tape:
+            tape.watch(pair)
+            value = function(*pair)
+        gradients = tape.gradient(value, pair)
+    elif keras.backend.backend() == "jax":
+        value, gradients = jax.value_and_grad(function, argnums=(0, 1))(z_a, z_b)
+    else:
+        pair = [torch.tensor(z, requires_grad=True) for z in (z_a, z_b)]
+        value = function(*pair)
+        gradients = torch.autograd.grad(value, pair)
+    return float(ops.convert_to_numpy(value)), *map(ops.convert_to_numpy, gradients)
+
+
+def hessian_times(function, pair, direction):
+    """The Hessian of `function(pair[0], pair[1])` times a direction, `(2, N, D)`.
+
+    With TensorFlow, of tensors, it is a tensor, so that a step can be made of it.
+    """
+    if keras.backend.backend() == "tensorflow":
+        pair = tf.convert_to_tensor(pair)
+        with tf.GradientTape() as outer:
+            outer.watch(pair)
+            with tf.GradientTape() as inner:
+                inner.watch(pair)
+                value = function(pair[0], pair[1])
+            along = tf.reduce_sum(inner.gradient(value, pair) * direction)
+        return outer.gradient(along, pair)
+    if keras.backend.backend() == "jax":
+        gradient = jax.grad(lambda pair: function(pair[0], pair[1]))
+        return jax.jvp(gradient, (pair,), (direction,))[1]
+    pair, direction = torch.tensor(pair, requires_grad=True), torch.tensor(direction)
+    value = function(pair[0], pair[1])
+    (gradient,) = torch.autograd.grad(value, pair, create_graph=True)
+    return torch.autograd.grad((gradient * direction).sum(), pair)[0]
+
+
+def relative(found, expected):
+    """The norm of the difference over that of what is expected."""
+    found = ops.convert_to_numpy(found)
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
