@@ -7,11 +7,7 @@ import tensorflow as tf
 from keras_twins.errors import InputError
 from keras_twins.float32 import exact_products
 
-# One block of similarities has these rows and columns: 64 MB in float32.
 _QUERIES_AT_A_TIME = 256
-_ROWS_AT_A_TIME = 65_536
-# A block of wide embeddings has fewer rows: no more than these numbers, 128 MB.
-_NUMBERS_AT_A_TIME = 2**25
 
 
 class Neighbours:
@@ -87,20 +83,18 @@ class Neighbours:
         ]
         with exact_products():
             # The embeddings pass by once: reading them may be the slowest part.
-            for first, block in self._unit_blocks():
-                for i, part in enumerate(parts):
-                    merged = _merge(
-                        part, block, *nearest[i], first, tf.constant(k, tf.int32)
-                    )
-                    nearest[i] = tuple(found.numpy() for found in merged)
+            for rows in _blocks(self._embeddings, k):
+                self._search_block(rows, parts, nearest, k)
         similarities, indices = zip(*nearest, strict=True)
         return np.concatenate(indices), np.concatenate(similarities)
 
-    def _unit_blocks(self):
-        """Yields each block's first row number and its embeddings at length 1."""
-        for rows in _blocks(self._embeddings):
-            block = _unit(self._embeddings[rows], self._lengths[rows])
-            yield tf.constant(rows.start, tf.int64), tf.constant(block)
+    def _search_block(self, rows, parts, nearest, k):
+        """Puts the neighbours in some rows into the list of those found so far."""
+        block = tf.constant(_unit(self._embeddings[rows], self._lengths[rows]))
+        first, k = tf.constant(rows.start, tf.int64), tf.constant(k, tf.int32)
+        for i, part in enumerate(parts):
+            merged = _merge(part, block, *nearest[i], first, k)
+            nearest[i] = tuple(found.numpy() for found in merged)
 
 
 def _matrix(name, array):
@@ -113,11 +107,20 @@ def _matrix(name, array):
     return array
 
 
-def _blocks(array):
+def _blocks(array, k):
     """Slices of a matrix, from its first row to its last."""
     count, width = array.shape
-    size = max(1, min(_ROWS_AT_A_TIME, _NUMBERS_AT_A_TIME // width))
+    size = _rows_at_a_time(width, k)
     return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def _rows_at_a_time(width, k):
+    """How many embeddings are compared in one step.
+
+    A few thousand stay in the processor's cache. But each block's k nearest have to be
+    put in order, so for a large k larger blocks are faster; up to 128 MB.
+    """
+    return max(1, min(max(4096, 256 * k), 65_536, 2**25 // width))
 
 
 def _lengths(name, array):
@@ -126,7 +129,7 @@ def _lengths(name, array):
     In float64, because the square of a large or a tiny float32 is not a float32.
     """
     lengths = np.empty(len(array))
-    for rows in _blocks(array):
+    for rows in _blocks(array, 1):
         block = array[rows]
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
         lengths[rows] = np.sqrt(squares)

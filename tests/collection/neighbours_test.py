@@ -24,7 +24,7 @@ def _reference(embeddings, queries, k):
 
 
 def _set_blocks(monkeypatch, rows, queries):
-    monkeypatch.setattr(neighbours, "_ROWS_AT_A_TIME", rows)
+    monkeypatch.setattr(neighbours, "_rows_at_a_time", lambda width, k: rows)
     monkeypatch.setattr(neighbours, "_QUERIES_AT_A_TIME", queries)
 
 
@@ -92,9 +92,8 @@ def test_other_numbers_are_taken(rng, dtype):
     np.testing.assert_allclose(similarities, cosines, atol=1e-6)
 
 
-def test_a_mapped_file_is_searched_in_blocks(rng, tmp_path, monkeypatch):
-    monkeypatch.setattr(neighbours, "_ROWS_AT_A_TIME", 500)
-    embeddings = rng.normal(size=(20_000, 64)).astype(np.float32)
+def test_a_mapped_file_is_searched_in_blocks(rng, tmp_path):
+    embeddings = rng.normal(size=(40_000, 128)).astype(np.float32)
     np.save(tmp_path / "e.npy", embeddings)
     mapped = np.load(tmp_path / "e.npy", mmap_mode="r")
     tracemalloc.start()
@@ -107,11 +106,11 @@ def test_a_mapped_file_is_searched_in_blocks(rng, tmp_path, monkeypatch):
     assert peak < embeddings.nbytes / 4
 
 
-def test_a_block_of_wide_embeddings_has_fewer_rows(monkeypatch):
-    monkeypatch.setattr(neighbours, "_NUMBERS_AT_A_TIME", 1000)
-    sizes = [rows.stop - rows.start for rows in neighbours._blocks(np.ones((10, 300)))]
-    assert sizes == [3, 3, 3, 3]
-    assert len(neighbours._blocks(np.ones((2, 3000)))) == 2
+@pytest.mark.parametrize("width, k", [(1, 1), (192, 12), (2048, 200), (10**8, 200)])
+def test_a_block_takes_at_most_128_megabytes(width, k):
+    rows = neighbours._rows_at_a_time(width, k)
+    assert rows == 1 or 4 * rows * width <= 2**27
+    assert 4 * rows * neighbours._QUERIES_AT_A_TIME <= 2**26  # Its similarities.
 
 
 def test_tensor_float_32_is_off_meanwhile_and_set_back(rng, monkeypatch):
