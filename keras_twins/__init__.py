@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_twins import augment as augment
     from keras_twins import callbacks as callbacks
+    from keras_twins import collection as collection
     from keras_twins import configs as configs
     from keras_twins import data as data
     from keras_twins import distribution as distribution
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _PARTS = (
     "augment",
     "callbacks",
+    "collection",
     "configs",
     "data",
     "distribution",

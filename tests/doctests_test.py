@@ -7,6 +7,7 @@ import pytest
 
 EXAMPLES = {
     "augment": ["TwoViews", "preset"],
+    "collection": ["Neighbours", "write"],
     "data": [
         "describe",
         "evaluation_pipeline",

@@ -14,9 +14,10 @@ from absl import flags as absl_flags
 from absl import logging
 from tqdm import tqdm
 
+from keras_twins.collection import write
+from keras_twins.collection.files import check_output
 from keras_twins.commands import cli
 from keras_twins.commands.startup import start_tensorflow
-from keras_twins.embedding_file import check_output, save_embeddings
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.serving.images import ImageError, encode, refusal
@@ -50,8 +51,9 @@ def define_flags(flags):
     absl_flags.DEFINE_string(
         "output",
         None,
-        "File to write: .npz (arrays `paths` and `embeddings`) or .parquet (columns "
-        "`path` and `embedding`). Without it, the first values are printed.",
+        "File to write: .npz (arrays `paths` and `embeddings`), .parquet (columns "
+        "`path` and `embedding`) or .npy (paths beside it). Without it, the first "
+        "values are printed.",
         flag_values=flags,
     )
     absl_flags.DEFINE_integer(
@@ -66,7 +68,10 @@ def define_flags(flags):
 def main(flags, paths):
     output = Path(flags.output) if flags.output else None
     if output is not None:
-        check_output(output)
+        try:
+            check_output(output)
+        except InputError as error:
+            raise InputError(f"--output={error}") from error
     if bool(flags.model_dir) == bool(flags.server):
         raise InputError(
             "expected one of --model_dir, an exported model's folder, and --server"
@@ -84,9 +89,9 @@ def main(flags, paths):
     if output is None:
         print_embeddings(files, np.concatenate(list(batches)))
         return
-    width = save_embeddings(output, files, batches)
+    count, width = write(output, batches, paths=files)
     by = version or flags.server
-    print(f"{len(files)} embeddings of width {width} by {by} are in {output}")
+    print(f"{count} embeddings of width {width} by {by} are in {output}")
 
 
 def find_images(paths):

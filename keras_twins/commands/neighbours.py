@@ -1,10 +1,12 @@
-"""`keras-twins neighbours`: the images that are nearest to a query image.
+"""`keras-twins neighbours`: the images that are nearest to query images.
 
     keras-twins neighbours photo.jpg --workdir=runs/mine
-    keras-twins neighbours photo.jpg --embeddings=embeddings.npz
+    keras-twins neighbours a.jpg b.jpg --embeddings=embeddings.npz
+    keras-twins neighbours new.jpg --embeddings=embeddings.npz --model_dir=DIR/embedder
 
 With a run, among its training images, by its encoder. With a file that `keras-twins
-embed` wrote, among the images of that file, of which the query must be one.
+embed` wrote, among the images of that file; the model that wrote it embeds a query
+that is not one of them.
 """
 
 import os
@@ -14,10 +16,12 @@ import numpy as np
 from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_twins import pictures
+from keras_twins import collection, pictures
 from keras_twins.commands import cli, shared_flags
+from keras_twins.commands.embed import embed_files, load_signature
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
+from keras_twins.export.versions import newest_version
 from keras_twins.runs.workdir import Workdir
 
 TAKES_PATHS = True
@@ -25,13 +29,20 @@ TAKES_PATHS = True
 _TILE = 128  # pixels
 _GAP = 8
 _LINE = 18
-_ACROSS = 5
+_QUERIES_AT_A_TIME = 32
 
 
 def define_flags(flags):
     shared_flags.define_workdir(flags, required=False)
     absl_flags.DEFINE_string(
         "embeddings", None, "What `keras-twins embed` wrote.", flag_values=flags
+    )
+    absl_flags.DEFINE_string(
+        "model_dir",
+        None,
+        "With --embeddings: folder of the exported model that wrote them. It embeds "
+        "the queries that are not among them.",
+        flag_values=flags,
     )
     absl_flags.DEFINE_integer(
         "k", 12, "How many neighbours.", lower_bound=1, flag_values=flags
@@ -42,156 +53,170 @@ def define_flags(flags):
 
 
 def main(flags, paths):
-    if len(paths) != 1:
-        raise InputError(f"expected one query image. Received: {len(paths)}")
+    if not paths:
+        raise InputError("expected one query image or more. Received: none")
     if bool(flags.workdir) == bool(flags.embeddings):
         raise InputError("expected --workdir or --embeddings, and not both")
-    query = pathlib.Path(paths[0])
+    if flags.model_dir and not flags.embeddings:
+        raise InputError(f"--model_dir={flags.model_dir} needs --embeddings")
+    queries = [pathlib.Path(path) for path in paths]
     output = shared_flags.check_output(flags.output, ".png")
     if flags.workdir:
-        shown = of_run(flags.workdir, query, flags.k, shared_flags.on_terminal())
+        found = of_run(flags.workdir, queries, flags.k, shared_flags.on_terminal())
     else:
-        shown = of_file(pathlib.Path(flags.embeddings), query, flags.k)
-    for place, (name, similarity, _) in enumerate(shown[1:], 1):
-        print(f"{place:>3}  {similarity:+.4f}  {name}")
-    draw(shown, output)
-    print(f"{output}: {query.name} and the {len(shown) - 1} nearest images")
+        found = of_file(flags.embeddings, queries, flags.k, flags.model_dir)
+    for query, *near in found:
+        if len(found) > 1:
+            print(query[0])
+        for place, (name, similarity, _) in enumerate(near, 1):
+            print(f"{place:>3}  {similarity:+.4f}  {name}")
+    draw(found, output)
+    names = ", ".join(query.name for query in queries)
+    each = " of each" if len(found) > 1 else ""
+    print(f"{output}: {names} and the {len(found[0]) - 1} nearest images{each}")
 
 
-def of_run(folder, query, k, verbose=0):
-    """The training images of a run that are nearest to a query.
+def of_run(folder, queries, k, verbose=0):
+    """The training images of a run that are nearest to some queries.
 
     Args:
         folder: str, a workdir.
-        query: path of an image.
+        queries: list of paths of images.
         k: int, how many.
         verbose: 0 or 1, whether to show progress.
 
     Returns:
-        list of `(name, cosine similarity, pixels)`, the query first; pixels in 0..255,
-        `(height, width, 3)`.
+        list with a list for each query: `(name, cosine similarity, pixels)` of the
+        query and then of its neighbours; pixels in 0..255, `(height, width, 3)`.
 
     Raises:
-        InputError: for a run without an encoder, a query that is no image, or
+        InputError: for a run without an encoder, a query that is not an image, or
             embeddings that are not finite.
     """
     workdir = Workdir(folder)
     workdir.read_config()  # A folder without a run is said before TensorFlow starts.
-    _check_exists(query)
+    for query in queries:
+        _check_exists(query)
     start_tensorflow()
     from keras_twins import evaluation
     from keras_twins.data.preprocess import resize_and_crop
     from keras_twins.evaluation.checks import check_features
-    from keras_twins.report import embedding_map
     from keras_twins.runs import images
     from keras_twins.runs.run import Run
 
     run = Run.read(workdir)
     encoder = run.trained_encoder()
     size, resize = run.config.evaluation.image_size, run.config.evaluation.resize
-    pixels = resize_and_crop(_read(query), size, resize).numpy()
-    collection = images.open_images(run, run.config.train_split)
-    features, labels = evaluation.embed(encoder, collection.batches, verbose=verbose)
+    pixels = [resize_and_crop(_read(query), size, resize).numpy() for query in queries]
+    trained = images.open_images(run, run.config.train_split)
+    features, labels = evaluation.embed(encoder, trained.batches, verbose=verbose)
     check_features("training", features)
-    queries = np.asarray(encoder(pixels[None], training=False))
-    rows, similarities = embedding_map.nearest(queries, features, min(k, len(features)))
-    classes = pictures.names(labels, collection.class_names, len(features))
-    found = _pixels_of(collection.batches, rows[0])
-    return [(query.name, 1.0, pixels)] + [
-        (_name(collection, row, classes[row]), float(similarity), found[row])
-        for row, similarity in zip(rows[0], similarities[0], strict=True)
-    ]
-
-
-def of_file(path, query, k):
-    """The images of a file of embeddings that are nearest to one of them.
-
-    Args:
-        path: path of a `.npz` or `.parquet` file of `keras-twins embed`.
-        query: path, as it stands in the file.
-        k: int, how many.
-
-    Returns:
-        As `of_run`.
-
-    Raises:
-        InputError: for a file without embeddings, a query that it does not have, or
-            embeddings that are not finite.
-    """
-    paths, embeddings = read_embeddings(path)
-    names = [os.path.abspath(name) for name in paths]
-    if os.path.abspath(query) not in names:
-        raise InputError(
-            f"{query} is none of the {len(paths)} images of --embeddings={path}: embed "
-            "it with them, or give --workdir"
-        )
-    start_tensorflow()
-    from keras_twins.evaluation.checks import check_features
-    from keras_twins.report import embedding_map
-
-    check_features(str(path), embeddings)
-    own = names.index(os.path.abspath(query))
-    most = min(k + 1, len(paths))
-    rows, similarities = embedding_map.nearest(
-        embeddings[own : own + 1], embeddings, most
+    embedded = np.asarray(encoder(np.stack(pixels), training=False))
+    rows, similarities = collection.Neighbours(features).search(
+        embedded, min(k, len(features))
     )
-    near = [
-        (row, cosine)
-        for row, cosine in zip(rows[0], similarities[0], strict=True)
-        if row != own
+    classes = pictures.names(labels, trained.class_names, len(features))
+    found = _pixels_of(trained.batches, rows.ravel())
+    return [
+        [(query.name, 1.0, shown)]
+        + [
+            (_name(trained, row, classes[row]), float(similarity), found[row])
+            for row, similarity in zip(near, cosines, strict=True)
+        ]
+        for query, shown, near, cosines in zip(
+            queries, pixels, rows, similarities, strict=True
+        )
     ]
-    return [(paths[own], 1.0, _read(pathlib.Path(paths[own])))] + [
-        (paths[row], float(cosine), _read(pathlib.Path(paths[row])))
-        for row, cosine in near[:k]
-    ]
 
 
-def read_embeddings(path):
-    """Paths and embeddings of a file that `keras-twins embed` wrote.
-
-    Returns:
-        list of str and `(N, D)` array.
-
-    Raises:
-        InputError: for a file that is missing or holds something else.
-    """
-    if path.suffix not in (".npz", ".parquet"):
-        raise InputError(f"--embeddings={path}: expected a .npz or .parquet file")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path) as file:
-                return [str(name) for name in file["paths"]], file["embeddings"]
-        import pyarrow.parquet
-
-        table = pyarrow.parquet.read_table(path, columns=["path", "embedding"])
-        embeddings = np.stack(table["embedding"].to_numpy())
-        return table["path"].to_pylist(), embeddings
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"--embeddings={path} holds no embeddings of `keras-twins embed`: {reason}"
-        ) from error
-
-
-def draw(shown, output):
-    """Draws the query and its neighbours with their similarities.
+def of_file(path, queries, k, model_dir=None):
+    """The images of a file of embeddings that are nearest to some queries.
 
     Args:
-        shown: as `of_run` gives.
+        path: path of a file of `keras-twins embed`.
+        queries: list of paths of images. Those that stand in the file, under any
+            spelling of the path, are not embedded again.
+        k: int, how many.
+        model_dir: path of the exported model that embeds the other queries. Defaults
+            to None: there may be none.
+
+    Returns:
+        As `of_run`; a query is not its own neighbour.
+
+    Raises:
+        InputError: for a file without embeddings and paths, a query that it does not
+            have where there is no model, a model of another width, or embeddings that
+            are not finite.
+    """
+    try:
+        read = collection.read(path)
+    except InputError as error:
+        raise InputError(f"--embeddings={error}") from error
+    if read.paths is None:
+        raise InputError(f"--embeddings={path} has no paths of images")
+    rows_of = {os.path.abspath(name): row for row, name in enumerate(read.paths)}
+    own = np.array([rows_of.get(os.path.abspath(query), -1) for query in queries])
+    others = [query for query, row in zip(queries, own, strict=True) if row < 0]
+    if others and not model_dir:
+        raise InputError(
+            f"{others[0]} is not one of the {len(read.paths)} images of "
+            f"--embeddings={path}: give --model_dir or --workdir"
+        )
+    embedder = newest_version(model_dir) if others else None
+    for query in queries:
+        _check_exists(query)
+    start_tensorflow()
+    try:
+        searched = collection.Neighbours(read.embeddings)
+    except InputError as error:
+        raise InputError(f"--embeddings={path}: {error}") from error
+    embedded = read.embeddings[own]
+    if embedder is not None:
+        embedded[own < 0] = _embed(embedder, others, embedded.shape[1], path)
+    rows, similarities = searched.search(embedded, min(k + 1, len(read.paths)))
+    found = []
+    for query, own_row, near, cosines in zip(
+        queries, own, rows, similarities, strict=True
+    ):
+        shown = [
+            (read.paths[row], float(cosine), _read(pathlib.Path(read.paths[row])))
+            for row, cosine in zip(near, cosines, strict=True)
+            if row != own_row
+        ]
+        found.append([(str(query), 1.0, _read(query)), *shown[:k]])
+    return found
+
+
+def _embed(embedder, queries, width, path):
+    """The embeddings of query images, if they have the width of those in a file."""
+    parts = embed_files(load_signature(embedder), queries, _QUERIES_AT_A_TIME)
+    embedded = np.concatenate(list(parts))
+    if embedded.shape[1] != width:
+        raise InputError(
+            f"{embedder} gives embeddings of width {embedded.shape[1]}; those of "
+            f"--embeddings={path} have a width of {width}"
+        )
+    return embedded
+
+
+def draw(found, output):
+    """Draws queries and their neighbours with their similarities, a row for each query.
+
+    Args:
+        found: as `of_run` gives.
         output: path of the PNG file.
     """
     tile = _TILE + _GAP
-    across = min(_ACROSS, len(shown))
-    down = -(-len(shown) // across)
-    size = _GAP + across * tile, _GAP + down * (tile + _LINE)
+    across = max(map(len, found))
+    size = _GAP + across * tile, _GAP + len(found) * (tile + _LINE)
     sheet = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for place, (_, similarity, pixels) in enumerate(shown):
-        row, column = divmod(place, across)
-        corner = _GAP + column * tile, _GAP + row * (tile + _LINE)
-        sheet.paste(pictures.thumbnail(np.asarray(pixels), _TILE), corner)
-        text = f"{similarity:.3f}" if place else "query"
-        pen.text((corner[0], corner[1] + _TILE), text, "black", font)
+    for row, shown in enumerate(found):
+        for column, (_, similarity, pixels) in enumerate(shown):
+            corner = _GAP + column * tile, _GAP + row * (tile + _LINE)
+            sheet.paste(pictures.thumbnail(np.asarray(pixels), _TILE), corner)
+            text = f"{similarity:.3f}" if column else "query"
+            pen.text((corner[0], corner[1] + _TILE), text, "black", font)
     sheet.save(output)
 
 

@@ -1,6 +1,7 @@
 """Embeddings of a data set."""
 
 import os
+import pathlib
 from collections.abc import Callable
 from typing import TypeAlias, overload
 
@@ -10,8 +11,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from keras_twins.collection import files
 from keras_twins.errors import InputError
-from keras_twins.evaluation.feature_files import Array, NpyFile, gatherer
+from keras_twins.evaluation.growing import GrowingArray
 from keras_twins.types import StrPath, Tensor
 
 Encoder: TypeAlias = keras.Model | Callable[[tf.Tensor], Tensor] | StrPath
@@ -61,18 +63,17 @@ def embed(
         dataset: finite `tf.data.Dataset` of images or `(images, labels)`: batches
             `(batch_size, height, width, channels)`, or single images of one size.
         verbose: 0 or 1, whether to show a progress bar.
-        output: path of a file to write the features to, where they may be larger than
-            memory. `.npy`: labels go beside it, to `<name>.labels.npy`; `.parquet`:
-            columns `embedding` and `label`. Defaults to None: features are kept in
-            memory.
+        output: path of a file to write features and labels to, where they may be larger
+            than memory: `.npy`, `.npz` or `.parquet`, as `kt.collection.write` writes
+            them. Defaults to None: features are kept in memory.
 
     Returns:
-        features, `(N, D)` float32, mapped from a `.npy` file, None where they went to a
-        `.parquet` file; and labels, `(N,)` int64, or None where the dataset has none.
+        features, `(N, D)` float32, mapped from a `.npy` file, None where they went to
+        another file; and labels, `(N,)` int64, or None where the dataset has none.
 
     Raises:
-        InputError: for a dataset without images, single images of differing sizes, or
-            a folder without an exported model.
+        InputError: for a dataset without images, single images of differing sizes, a
+            folder without an exported model, or an output that cannot be written.
         ValueError: for a dataset or encoder of another kind.
 
     Examples:
@@ -86,25 +87,42 @@ def embed(
     if isinstance(encoder, str | os.PathLike):
         encoder = _exported(encoder)
     run = _compiled(encoder) if isinstance(encoder, keras.Layer) else encoder
-    features = gatherer(output)
-    labels = Array() if labelled else None
-    with features:
-        for batch in _progress(batches, verbose):
-            images = tf.cast(batch[0] if labelled else batch, tf.float32)
-            rows = _checked(run(images), len(images))
-            if labels is None:
-                features.append(rows)
-                continue
-            batch_labels = batch[1].numpy().astype(np.int64)
-            features.append(rows, batch_labels)
-            labels.append(batch_labels)
-        found = features.finish()
-    if labels is None:
-        return found, None
-    found_labels = labels.finish()
-    if isinstance(features, NpyFile):
-        np.save(features.labels_path, found_labels)
-    return found, found_labels
+    embedded = _embedded(run, _progress(batches, verbose), labelled)
+    if output is None:
+        return _in_memory(embedded)
+    return _in_file(embedded, pathlib.Path(output))
+
+
+def _embedded(run, batches, labelled):
+    """Yields the embeddings of each batch, and its labels or None."""
+    for batch in batches:
+        images = tf.cast(batch[0] if labelled else batch, tf.float32)
+        labels = batch[1].numpy().astype(np.int64) if labelled else None
+        yield _checked(run(images), len(images)), labels
+
+
+def _in_memory(embedded):
+    features, labels = GrowingArray(), GrowingArray()
+    for rows, found in embedded:
+        features.append(rows)
+        if found is not None:
+            labels.append(found)
+    if features.count == 0:
+        raise InputError(
+            "There is nothing to embed. Expected at least one image. Received: none"
+        )
+    return features.finish(), labels.finish() if labels.count else None
+
+
+def _in_file(embedded, path):
+    labels = GrowingArray()
+    with files.writer(path) as file:
+        for rows, found in embedded:
+            file.append(rows, labels=found)
+            if found is not None:
+                labels.append(found)
+    features = files.read(path).embeddings if path.suffix == ".npy" else None
+    return features, labels.finish() if labels.count else None
 
 
 def _batches(dataset):

@@ -2,15 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
+from keras_twins.collection.neighbours import Neighbours
 from keras_twins.errors import InputError
 from keras_twins.evaluation import checks
-from keras_twins.evaluation.float32 import exact_products
 
-# One block of similarities has these rows and columns: 64 MB in float32.
-_TEST_ROWS = 256
-_TRAIN_ROWS = 65_536
+# Rows whose votes are counted together.
+_ROWS_AT_A_TIME = 256
 
 
 def knn_accuracy(
@@ -125,66 +123,13 @@ def _check_settings(count, k, temperature):
 
 def _votes(train_x, train_y, test_x, n_classes, k, temperature):
     """Yields `(first row, scores)` for one block of test features after the other."""
-    similarities, neighbours = _nearest(train_x, test_x, k)
-    for start in range(0, len(test_x), _TEST_ROWS):
-        rows = slice(start, start + _TEST_ROWS)
+    neighbours, similarities = Neighbours(train_x).search(test_x, k)
+    for start in range(0, len(test_x), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
         near = similarities[rows].astype(np.float64)
         # Relative to the nearest one: shares are the same, and exp cannot overflow.
-        weights = np.exp((near - near.max(axis=1, keepdims=True)) / temperature)
+        weights = np.exp((near - near[:, :1]) / temperature)
         cells = train_y[neighbours[rows]] + n_classes * np.arange(len(near))[:, None]
         scores = np.bincount(cells.ravel(), weights.ravel(), len(near) * n_classes)
         scores = scores.reshape(len(near), n_classes)
         yield start, scores / scores.sum(axis=1, keepdims=True)
-
-
-def _nearest(train_x, test_x, k):
-    """Cosine similarities `(M, k)` and row numbers `(M, k)` of the nearest features.
-
-    The training set passes by once, in blocks, so that it may be a mapped file.
-    """
-    starts = range(0, len(test_x), _TEST_ROWS)
-    nearest = [
-        (
-            np.empty((min(_TEST_ROWS, len(test_x) - start), 0), np.float32),
-            np.empty((min(_TEST_ROWS, len(test_x) - start), 0), np.int32),
-        )
-        for start in starts
-    ]
-    with exact_products():
-        for first in range(0, len(train_x), _TRAIN_ROWS):
-            block = _normalise(train_x[first : first + _TRAIN_ROWS])
-            for i, start in enumerate(starts):
-                rows = _normalise(test_x[start : start + _TEST_ROWS])
-                merged = _merge(rows, block, *nearest[i], tf.constant(first), k)
-                nearest[i] = [part.numpy() for part in merged]
-    similarities, neighbours = zip(*nearest, strict=True)
-    return np.concatenate(similarities), np.concatenate(neighbours)
-
-
-def _normalise(features):
-    features = tf.constant(np.asarray(features, np.float32))
-    # Scaled first, since the square of a large or a tiny float32 is no float32.
-    largest = tf.reduce_max(tf.abs(features), axis=1, keepdims=True)
-    scaled = tf.math.divide_no_nan(features, largest)
-    return tf.math.l2_normalize(scaled, axis=1)
-
-
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.int32),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([], tf.int32),
-    ]
-)
-def _merge(test, train, similarities, neighbours, first, k):
-    """The k nearest of those so far and of a block that begins at row `first`."""
-    values, columns = tf.math.top_k(
-        tf.matmul(test, train, transpose_b=True), tf.minimum(k, tf.shape(train)[0])
-    )
-    values = tf.concat([similarities, values], axis=1)
-    rows = tf.concat([neighbours, columns + first], axis=1)
-    values, chosen = tf.math.top_k(values, tf.minimum(k, tf.shape(values)[1]))
-    return values, tf.gather(rows, chosen, batch_dims=1)

@@ -1,4 +1,4 @@
-"""Where images lie beside one another: a map in two dimensions, and neighbours."""
+"""Where images lie beside one another: a map in two dimensions."""
 
 import warnings
 
@@ -36,22 +36,6 @@ def project(features, seed=0):
     shown = min(2, len(values))
     points[:, :shown] = left[:, :shown] * values[:shown]
     return points, "PCA"
-
-
-def nearest(queries, features, k):
-    """The nearest features of some queries.
-
-    Args:
-        queries: `(Q, D)` array.
-        features: `(N, D)` array.
-        k: int in 1..N.
-
-    Returns:
-        `(Q, k)` int array of rows, nearest first, and their cosine similarities.
-    """
-    similarities = _normalise(queries) @ _normalise(features).T
-    order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-    return order, np.take_along_axis(similarities, order, axis=1)
 
 
 def _normalise(features):

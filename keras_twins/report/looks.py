@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_twins import evaluation, pictures
+from keras_twins.collection import Neighbours
 from keras_twins.evaluation.checks import check_features
 from keras_twins.report import embedding_map
 
@@ -94,7 +95,7 @@ def _neighbours(features, labels):
     """The nearest images of twelve that are spread over the classes."""
     queries = _spread(len(features), labels)
     k = min(_NEIGHBOURS + 1, len(features))
-    rows, similarities = embedding_map.nearest(features[queries], features, k)
+    rows, similarities = Neighbours(features).search(features[queries], k)
     found = []
     for query, near, cosines in zip(queries, rows, similarities, strict=True):
         pairs = [

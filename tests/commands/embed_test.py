@@ -79,11 +79,19 @@ def test_the_command_saves_every_picture_of_a_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["embeddings.npz"]
 
 
-def test_the_command_refuses_in_one_line(model_dir, folder, tmp_path):
-    done = _run(f"--model_dir={tmp_path / 'none'}", folder)
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--model_dir=none"], "none' does not exist"),
+        (["--model_dir=none", "--output=e.csv"], "--output=e.csv: expected a name end"),
+        (["--model_dir=none", "--output=no/e.npz"], "--output=no/e.npz: there is no"),
+    ],
+)
+def test_the_command_refuses_in_one_line(folder, flags, words):
+    done = _run(*flags, folder)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line]
-    assert "none' does not exist" in line
+    assert words in line
 
 
 def test_webp_is_embedded_like_the_png_of_its_pixels(embed, folder, tmp_path):

@@ -1,18 +1,20 @@
-"""The images nearest to a query: of a run, and of a file of embeddings."""
+"""The images nearest to queries: of a run, and of a file of embeddings."""
 
 import os
 import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_twins import data
+from keras_twins import collection, data, pictures
 from keras_twins.commands import neighbours
-from keras_twins.embedding_file import save_embeddings
+from keras_twins.commands.embed import embed_files, load_signature
 from keras_twins.errors import InputError
+from keras_twins.export.graph import EmbeddingGraph
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -28,7 +30,10 @@ def scans(tmp_path_factory):
 
 def test_an_image_is_its_own_nearest_neighbour_in_a_run(small_run, scans):
     workdir, _ = small_run(1)
-    query, *near = neighbours.of_run(workdir.path, scans[5], k=4)
+    (query, *near), (other, *_) = neighbours.of_run(
+        workdir.path, [scans[5], scans[7]], k=4
+    )
+    assert other[0] == "07.png"
     assert query[0] == "05.png" and query[2].shape == (16, 16, 3)
     assert len(near) == 4
     name, similarity, pixels = near[0]
@@ -40,64 +45,115 @@ def test_an_image_is_its_own_nearest_neighbour_in_a_run(small_run, scans):
     assert similarities == sorted(similarities, reverse=True)
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def _nearest(embeddings, query, k, own=None):
+    """Rows and cosines of the nearest embeddings, by the definition."""
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosines = unit @ (query / np.linalg.norm(query))
+    if own is not None:
+        cosines[own] = -np.inf
+    order = np.argsort(-cosines)[:k]
+    return order, cosines[order]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".npy"])
 def test_the_neighbours_in_a_file_are_those_of_highest_cosine(
     scans, suffix, tmp_path, rng
 ):
     embeddings = rng.normal(size=(20, 8)).astype(np.float32)
     path = tmp_path / f"embeddings{suffix}"
-    save_embeddings(path, scans, iter([embeddings]))
-    query, *near = neighbours.of_file(path, scans[3], k=5)
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    cosines = unit @ unit[3]
-    cosines[3] = -np.inf
-    order = np.argsort(-cosines)[:5]
-    assert [name for name, _, _ in near] == [str(scans[i]) for i in order]
-    np.testing.assert_allclose([s for _, s, _ in near], cosines[order], atol=1e-5)
-    with Image.open(scans[3]) as scan:
-        np.testing.assert_array_equal(query[2], np.asarray(scan))
-    neighbours.draw([query, *near], tmp_path / "drawn.png")
-    tile = neighbours._TILE + neighbours._GAP
+    collection.write(path, embeddings, scans)
+    found = neighbours.of_file(path, [scans[3], scans[11]], k=5)
+    for own, (query, *near) in zip((3, 11), found, strict=True):
+        order, cosines = _nearest(embeddings, embeddings[own], 5, own)
+        assert [name for name, _, _ in near] == [str(scans[i]) for i in order]
+        np.testing.assert_allclose([s for _, s, _ in near], cosines, atol=1e-5)
+        with Image.open(scans[own]) as scan:
+            np.testing.assert_array_equal(query[2], np.asarray(scan))
+    neighbours.draw(found, tmp_path / "drawn.png")
+    tile, gap = neighbours._TILE + neighbours._GAP, neighbours._GAP
     with Image.open(tmp_path / "drawn.png") as drawn:
-        assert drawn.width == neighbours._GAP + 5 * tile  # two rows of five
+        # A row for each query: itself and its five neighbours.
+        assert drawn.size == (gap + 6 * tile, gap + 2 * (tile + neighbours._LINE))
+        at = gap + neighbours._TILE // 2, gap + tile + neighbours._LINE + 64
+        shown = pictures.thumbnail(found[1][0][2], neighbours._TILE)
+        assert drawn.getpixel(at) == shown.getpixel((64, 64))
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    """An exported model of random weights."""
+    inputs = keras.Input((8, 8, 3))
+    encoder = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
+    folder = tmp_path_factory.mktemp("exported") / "embedder"
+    EmbeddingGraph(encoder, 8, None, True, 10_000).save(folder / "1")
+    return folder
+
+
+def test_a_model_embeds_the_queries_that_are_not_in_the_file(
+    scans, model_dir, tmp_path
+):
+    embed = load_signature(model_dir / "1")
+    embeddings = np.concatenate([*embed_files(embed, scans, 32)])
+    path = tmp_path / "embeddings.npz"
+    collection.write(path, embeddings[:15], scans[:15])
+    queries = [scans[17], scans[2], scans[16]]
+    found = neighbours.of_file(path, queries, 4, model_dir)
+    for query, row, own, shown in zip(
+        queries, (17, 2, 16), (None, 2, None), found, strict=True
+    ):
+        order, cosines = _nearest(embeddings[:15], embeddings[row], 4, own)
+        assert shown[0][0] == str(query)
+        assert [name for name, _, _ in shown[1:]] == [str(scans[i]) for i in order]
+        np.testing.assert_allclose([s for _, s, _ in shown[1:]], cosines, atol=1e-5)
+    collection.write(path, embeddings[:15, :3], scans[:15])
+    with pytest.raises(InputError, match=r"embedder/1 gives .* width 4; .*of 3"):
+        neighbours.of_file(path, queries, 4, model_dir)
 
 
 def test_more_neighbours_than_images(scans, tmp_path, rng):
     path = tmp_path / "two.npz"
-    save_embeddings(path, scans[:2], iter([rng.normal(size=(2, 3))]))
-    assert len(neighbours.of_file(path, scans[0], k=9)) == 2
+    collection.write(path, rng.normal(size=(2, 3)), scans[:2])
+    [shown] = neighbours.of_file(path, [scans[0]], k=9)
+    assert len(shown) == 2
 
 
 def test_refuses_what_cannot_be_searched(small_run, scans, tmp_path, rng):
     path = tmp_path / "embeddings.npz"
     embeddings = rng.normal(size=(19, 3)).astype(np.float32)
-    save_embeddings(path, scans[:19], iter([embeddings]))
-    with pytest.raises(InputError, match="none of the 19 images"):
-        neighbours.of_file(path, scans[19], 3)
+    collection.write(path, embeddings, scans[:19])
+    with pytest.raises(InputError, match="19.png is not one of the 19 images"):
+        neighbours.of_file(path, [scans[0], scans[19]], 3)
+    with pytest.raises(InputError, match="no_model' does not exist"):
+        neighbours.of_file(path, [scans[19]], 3, tmp_path / "no_model")
     embeddings[4] = np.nan
-    save_embeddings(path, scans[:19], iter([embeddings]))
-    with pytest.raises(InputError, match="1 of 19 rows"):
-        neighbours.of_file(path, scans[0], 3)
+    collection.write(path, embeddings, scans[:19])
+    with pytest.raises(InputError, match=r"embeddings\.npz: .*1 of 19 rows"):
+        neighbours.of_file(path, [scans[0]], 3)
+    collection.write(path, embeddings)
+    with pytest.raises(InputError, match=r"embeddings\.npz has no paths"):
+        neighbours.of_file(path, [scans[0]], 3)
     np.savez(path, features=embeddings)
-    with pytest.raises(InputError, match=r"embeddings\.npz holds no embeddings"):
-        neighbours.of_file(path, scans[0], 3)
-    with pytest.raises(InputError, match=r"expected a \.npz or \.parquet"):
-        neighbours.of_file(tmp_path / "embeddings.csv", scans[0], 3)
+    with pytest.raises(InputError, match=r"--embeddings=.*npz does not hold embedd"):
+        neighbours.of_file(path, [scans[0]], 3)
+    with pytest.raises(InputError, match=r"--embeddings=.*expected a name ending in"):
+        neighbours.of_file(tmp_path / "embeddings.csv", [scans[0]], 3)
     text = tmp_path / "note.txt"
     text.write_text("no image")
     with pytest.raises(InputError, match=r"note\.txt cannot be read as an image"):
-        neighbours.of_run(small_run(1)[0].path, text, 3)
+        neighbours.of_run(small_run(1)[0].path, [text], 3)
     with pytest.raises(InputError, match="does not exist"):
-        neighbours.of_run(small_run(1)[0].path, tmp_path / "none.png", 3)
+        neighbours.of_run(small_run(1)[0].path, [tmp_path / "none.png"], 3)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["neighbours", "--workdir=x"], "expected one query image"),
+        (["neighbours", "--workdir=x"], "expected one query image or more"),
         (["neighbours", "a.png"], "--workdir or --embeddings"),
         (["neighbours", "a.png", "--workdir=x", "--embeddings=y"], "not both"),
         (["neighbours", "a.png", "--workdir=x", "--output=o.jpg"], "--output=o.jpg"),
+        (["neighbours", "a.png", "--workdir=x", "--model_dir=m"], "--model_dir=m"),
+        (["neighbours", "a.png", "--embeddings=no.npz"], "--embeddings=no.npz"),
         (["neighbours", "a.png", "--workdir=no/run"], "--workdir=no/run"),
         (["report"], "--workdir"),
         (["report", "--workdir=no/run"], "--workdir=no/run"),

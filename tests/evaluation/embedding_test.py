@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import keras_twins as kt
 from keras_twins.errors import InputError
-from keras_twins.evaluation import embed, feature_files
+from keras_twins.evaluation import embed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 6, 5, 3), np.uint8)
 LABELS = np.arange(23) % 4
@@ -109,24 +109,21 @@ def test_output_writes_the_same_features_to_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_output_to_parquet_holds_the_same_features(tmp_path, labelled, monkeypatch):
-    import pyarrow.parquet
-
-    # So that some groups are full, and the last one is not.
-    monkeypatch.setattr(feature_files, "_ROWS_IN_A_GROUP", 8)
+@pytest.mark.parametrize("name", ["features.npz", "features.parquet"])
+def test_output_to_other_files_holds_the_same_features(tmp_path, name, labelled):
     model = encoder()
     data = (IMAGES, LABELS) if labelled else IMAGES
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(4)
-    features, labels = embed(model, dataset, output=tmp_path / "features.parquet")
+    features, labels = embed(model, dataset, output=tmp_path / name)
     assert features is None
-    table = pyarrow.parquet.read_table(tmp_path / "features.parquet")
+    written = kt.collection.read(tmp_path / name)
     in_memory, _ = embed(model, dataset)
-    np.testing.assert_array_equal(np.stack(table["embedding"].to_numpy()), in_memory)
+    np.testing.assert_array_equal(written.embeddings, in_memory)
     if labelled:
-        np.testing.assert_array_equal(table["label"].to_numpy(), LABELS)
+        np.testing.assert_array_equal(written.labels, LABELS)
         np.testing.assert_array_equal(labels, LABELS)
     else:
-        assert table.column_names == ["embedding"] and labels is None
+        assert written.labels is None and labels is None
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -158,7 +155,7 @@ def test_a_folder_without_an_exported_model(tmp_path):
 
 def test_refuses_an_output_of_another_kind(tmp_path):
     dataset = tf.data.Dataset.from_tensor_slices(IMAGES)
-    with pytest.raises(ValueError, match=r"features\.csv"):
+    with pytest.raises(InputError, match=r"features\.csv: expected a name ending in"):
         embed(encoder(), dataset, output=tmp_path / "features.csv")
 
 
