@@ -13,10 +13,11 @@ import numpy as np
 from absl import flags, logging
 
 from keras_twins import cli
+from keras_twins.decode import errors
 from keras_twins.embedding_file import check_output, save_embeddings
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
-from keras_twins.serving.images import ImageError, encode, refusal
+from keras_twins.serving.client_images import ImageError, encode
 
 FLAGS = flags.FLAGS
 cli.define(
@@ -181,7 +182,7 @@ def _embed_batch(embed, start, files):
         if len(files) > 1:
             alone = [_embed_batch(embed, start + n, [f]) for n, f in enumerate(files)]
             return np.concatenate(alone)
-        raise ImageError(start, files[0], refusal(error.message)) from error
+        raise ImageError(start, files[0], errors.reason(error.message)) from error
 
 
 def _embed_at_server(url, model, files):

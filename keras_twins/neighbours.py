@@ -202,11 +202,11 @@ def _read(path):
     """The pixels of an image file, uint8 `(height, width, 3)`."""
     import tensorflow as tf
 
-    from keras_twins.data.decode import read_rgb
+    from keras_twins.decode.images import ImageDecoder
 
     _check_exists(path)
     try:
-        return read_rgb(str(path)).numpy()
+        return ImageDecoder().read(str(path)).numpy()
     except tf.errors.OpError as error:
         raise InputError(f"{path} cannot be read as an image") from error
 

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from keras_twins import cli, config_check, data, experiment
 from keras_twins.augment import preset, spec
 from keras_twins.configs import digits
-from keras_twins.data.decode import decode_rgb
+from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
 from keras_twins.workdir import as_data, flatten
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def decode(contents):
-    return decode_rgb(contents, "the image")
+    return ImageDecoder().decode(contents, tf.constant("the image"))
 
 
 @given(damaged(WHOLE))

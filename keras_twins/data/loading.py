@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.registry import TFDSSource
 from keras_twins.data.sources import ArraySource, Description
+from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
@@ -31,10 +31,10 @@ def load(
 
             - `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
               `train` and 360 for `test`;
-            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and WebP files, flat
-              or with one sub-folder a class. A sub-folder of the split's name is that
-              split; without one, `train` is the whole folder. Hidden files and other
-              files are ignored;
+            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and still WebP files,
+              flat or with one sub-folder a class. A sub-folder of the split's name is
+              that split; without one, `train` is the whole folder. Hidden files and
+              other files are ignored;
             - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
               feature `image` holds the images and `label` the labels.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.

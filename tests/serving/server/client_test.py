@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_twins.embed import load_signature
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
-from keras_twins.serving.images import encode
+from keras_twins.serving.client_images import encode
 
 SHIPPED = pathlib.Path(__file__).parents[3] / "serving" / "tensorflow_serving"
 

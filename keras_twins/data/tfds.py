@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.sources import Source
+from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
 
 _MAX_NAMES_SHOWN = 5
@@ -22,7 +23,7 @@ class TFDSSource(Source):
     rest, so that shuffling moves bytes and not pixels.
     """
 
-    is_encoded = True
+    decoder = ImageDecoder()
 
     def __init__(self, name, split, data_dir=None, download=False):
         import tensorflow_datasets as tfds
@@ -74,12 +75,12 @@ class TFDSSource(Source):
     def contents(self, record):
         return record
 
-    def decode_contents(self, contents, record):
-        image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-        return tf.ensure_shape(image, self.image_shape)
+    def label(self, record):
+        del record  # It is the image itself.
+        return tf.constant(f"an image of {self.name}")
 
     def decode(self, record):
-        return self.decode_contents(record, record)
+        return tf.ensure_shape(super().decode(record), self.image_shape)
 
 
 def _builder(tfds, name, data_dir):
