@@ -16,6 +16,7 @@ from keras_twins import cli
 from keras_twins.decode import errors
 from keras_twins.embedding_file import check_output, save_embeddings
 from keras_twins.errors import InputError
+from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.export.versions import newest_version
 from keras_twins.serving.client_images import ImageError, encode
 
@@ -64,7 +65,7 @@ def main(argv):
         batches = _embed_at_server(FLAGS.server, FLAGS.model_name, files)
     else:
         cli.start_tensorflow(keras=False)
-        batches = embed_files(load_signature(version), files, FLAGS.batch_size)
+        batches = embed_files(load(version), files, FLAGS.batch_size)
     batches = _with_bar(batches, len(files))
     if output is None:
         print_embeddings(files, np.concatenate(list(batches)))
@@ -108,46 +109,32 @@ def find_images(paths):
     return files
 
 
-def load_signature(version_dir):
+def load(version_dir):
     """Loads the function that embeds encoded images.
 
     Args:
         version_dir: path of one version of an exported model.
 
     Returns:
-        Callable from a vector of encoded images to float32 `(count, width)`.
+        Callable from a list of encoded images to a float32 array `(count, width)`.
 
     Raises:
         InputError: if the folder holds no model or one of another kind.
     """
+    # Both import TensorFlow, whose start `cli` prepares.
     import tensorflow as tf
 
-    try:
-        model = tf.saved_model.load(str(version_dir))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{version_dir} does not load as a model: {reason}") from error
-    signature = model.signatures.get("serving_default")
-    inputs = signature.structured_input_signature[1] if signature else {}
-    if "image_bytes" not in inputs:
-        raise InputError(
-            f"{version_dir} is no exported embedding model: its signature "
-            "'serving_default' has no input 'image_bytes'"
-        )
+    from keras_twins.export.loading import load_function
 
-    # The model owns the variables: it has to live as long as its signature.
-    def embed(encoded, owner=model):
-        del owner
-        return signature(image_bytes=tf.constant(encoded))["embedding"].numpy()
-
-    return embed
+    function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)
+    return lambda encoded: function(tf.constant(encoded)).numpy()
 
 
 def embed_files(embed, files, batch_size):
     """Embeds image files in batches.
 
     Args:
-        embed: as `load_signature` gives.
+        embed: as `load` gives.
         files: list of paths.
         batch_size: int.
 
@@ -155,7 +142,7 @@ def embed_files(embed, files, batch_size):
         float32 arrays `(batch, width)`.
 
     Raises:
-        ImageError: naming the file that can't be read or is no image.
+        ImageError: naming the file that cannot be read or is not an image.
     """
     for start in range(0, len(files), batch_size):
         yield _embed_batch(embed, start, files[start : start + batch_size])

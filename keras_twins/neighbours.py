@@ -77,7 +77,7 @@ def of_run(folder, query, k, verbose=0):
     _check_exists(query)
     cli.start_tensorflow()
     from keras_twins import evaluation
-    from keras_twins.data.preprocess import resize_and_crop
+    from keras_twins.augment.prepare import resize_and_crop
     from keras_twins.evaluation.checks import check_features
     from keras_twins.report import embedding_map, images, pictures
 

@@ -12,6 +12,7 @@ from keras_twins.decode import errors
 from keras_twins.decode.base import DEFAULT_LIMITS, Decoder
 from keras_twins.decode.bmp import decode_bmp
 from keras_twins.decode.fields import (
+    between,
     leading_bytes,
     number,
     refused_unless,
@@ -56,7 +57,8 @@ class ImageDecoder(Decoder):
         Of such a file a part may be decoded alone. In one that is cut off, the decoder
         of a part does not notice that the rest is missing.
         """
-        end = tf.strings.substr(contents, -2, 2)
+        length = tf.strings.length(contents)
+        end = between(contents, tf.maximum(length - 2, 0), length)
         return _stands_at(contents, 0, _JPEG) & (end == b"\xff\xd9")
 
     def checked_jpeg(self, contents, label, limits=DEFAULT_LIMITS):

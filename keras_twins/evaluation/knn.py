@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import checks
-from keras_twins.evaluation.float32 import exact_products
+from keras_twins.float32 import exact_products
 
 # One block of similarities has these rows and columns: 64 MB in float32.
 _TEST_ROWS = 256

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_twins.data.preprocess import resize_and_crop
+from keras_twins.augment.prepare import resize_and_crop
 
 
 def _picture(height, width, seed=0):
