@@ -151,9 +151,9 @@ def training(tmp_path_factory):
         path.write_bytes(contents)
         names[str(path)] = name
     bad = [path for _, path in data.unreadable(list(names)) if path]
-    found = {}
+    found, decoder = {}, ImageDecoder()
     for path in bad:
-        error = unreadable_image(ImageDecoder(), path)
+        error = unreadable_image(decoder, path)
         found[names[path]] = None, str(error).removeprefix(f"{path} ")
     images = data.load(f"folder:{folder}", without=bad)
     for path, image in zip(images.source.paths, images, strict=True):
