@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_twins.data import memory
 from keras_twins.data.explain import explain_read_errors
+from keras_twins.decode.base import Decoder
 from keras_twins.errors import InputError
 
 
@@ -26,7 +27,7 @@ class Source:
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
         paths: list of file names where the records are files, else None.
-        decoder: `keras_twins.decode.base.Decoder` where encoded bytes are behind a
+        decoder: `Decoder` where encoded bytes are behind a
             record, which has `contents` and a `label` then; None where a record is an
             image.
         encoded_bytes: size of all encoded records where they must be read in order.
@@ -36,7 +37,7 @@ class Source:
     class_names = None
     has_labels = False
     paths = None
-    decoder = None
+    decoder: Decoder | None = None
     encoded_bytes = None
 
     def records(self, labels=False):
