@@ -81,6 +81,14 @@ def test_gif_gives_its_first_frame_and_never_reads_the_others():
     np.testing.assert_array_equal(_decode(bytes(hostile)), _decode(encoded))
 
 
+def test_a_later_frame_of_a_gif_does_not_change_the_size():
+    first = _encode(_rgb().quantize(), "GIF")
+    larger = _encode(_rgb(1).resize((50, 40)).quantize(), "GIF")
+    both = first[:-1] + larger[larger.index(b"\x2c\0\0\0\0") :]
+    assert tf.io.decode_gif(both).shape == (2, 40, 50, 3)
+    np.testing.assert_array_equal(_decode(both), _decode(first))
+
+
 def test_gif_frame_off_the_corner_is_the_picture():
     encoded = bytearray(_encode(_rgb().quantize(), "GIF"))
     frame = encoded.index(b"\x2c\x00\x00\x00\x00")
