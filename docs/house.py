@@ -145,6 +145,8 @@ def _room(module):
     package, *parts = module.split(".")
     if package != "keras_twins" or not parts or parts[0].startswith("__"):
         return ""
+    if parts[-1] == "__main__":
+        return "commands"
     return _ROOMS.get(".".join(parts[:2]), _ROOMS.get(parts[0], parts[0]))
 
 

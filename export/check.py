@@ -14,7 +14,15 @@ from absl import logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_twins.export import c_session
-from keras_twins.export.reference import ExportError, full_float32
+from keras_twins.export.reference import ExportError
+from keras_twins.export.signatures import (
+    EMBED_IMAGES,
+    EMBEDDING,
+    IMAGE_BYTES,
+    IMAGES,
+    SERVING_DEFAULT,
+)
+from keras_twins.float32 import exact_products
 
 _INVALID_ARGUMENT = 3
 
@@ -35,13 +43,16 @@ def check_parity(version_dir, reference):
     signatures = tf.saved_model.load(str(version_dir)).signatures
     encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
     batches = [tf.constant(picture[np.newaxis]) for picture in reference.pictures]
-    with full_float32():
-        from_bytes = signatures["serving_default"](image_bytes=tf.constant(encoded))
-        from_pixels = [signatures["embed_images"](images=batch) for batch in batches]
-    from_pixels = np.concatenate([answer["embedding"] for answer in from_pixels])
+    embed_bytes, embed_images = (
+        signatures[name] for name in (SERVING_DEFAULT, EMBED_IMAGES)
+    )
+    with exact_products():
+        from_bytes = embed_bytes(**{IMAGE_BYTES: tf.constant(encoded)})
+        from_pixels = [embed_images(**{IMAGES: batch}) for batch in batches]
+    from_pixels = np.concatenate([answer[EMBEDDING] for answer in from_pixels])
     return max(
-        reference.difference("serving_default", from_bytes["embedding"].numpy()),
-        reference.difference("embed_images", from_pixels),
+        reference.difference(SERVING_DEFAULT, from_bytes[EMBEDDING].numpy()),
+        reference.difference(EMBED_IMAGES, from_pixels),
     )
 
 
@@ -70,11 +81,11 @@ def check_c_session(version_dir, reference):
     encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
     # Signature, what it gets, how many embeddings it answers (None: it refuses).
     cases = [
-        ("serving_default", as_objects(encoded), count),
-        ("serving_default", as_objects([]), 0),
-        *(("embed_images", p[np.newaxis], 1) for p in reference.pictures),
-        ("embed_images", np.zeros((0, 1, 1, 3), np.uint8), 0),
-        ("embed_images", np.zeros((1, 1, 3), np.uint8), None),
+        (SERVING_DEFAULT, as_objects(encoded), count),
+        (SERVING_DEFAULT, as_objects([]), 0),
+        *((EMBED_IMAGES, p[np.newaxis], 1) for p in reference.pictures),
+        (EMBED_IMAGES, np.zeros((0, 1, 1, 3), np.uint8), 0),
+        (EMBED_IMAGES, np.zeros((1, 1, 3), np.uint8), None),
     ]
     answers = run_in_c_session(version_dir, [case[:2] for case in cases])
     for (signature, value, rows), answer in zip(cases, answers, strict=True):
@@ -90,8 +101,8 @@ def check_c_session(version_dir, reference):
     arrays = [array for _, _, array in answers]
     from_pixels = np.concatenate(arrays[2 : 2 + count])
     return max(
-        reference.difference("serving_default in the C library", arrays[0]),
-        reference.difference("embed_images in the C library", from_pixels),
+        reference.difference(f"{SERVING_DEFAULT} in the C library", arrays[0]),
+        reference.difference(f"{EMBED_IMAGES} in the C library", from_pixels),
     )
 
 

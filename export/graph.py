@@ -1,13 +1,17 @@
-"""The graph that is exported: pictures in, embeddings out, no Python left."""
+"""The graph that is exported: files in, embeddings out, no Python left."""
 
 import keras
 import tensorflow as tf
 
-from keras_twins.data.preprocess import resize_and_crop
-from keras_twins.export.decode import decode_picture
+from keras_twins.export.signatures import (
+    EMBED_IMAGES,
+    EMBEDDING,
+    IMAGES,
+    SERVING_DEFAULT,
+)
 
-# Pictures of one request that are decoded at a time, each of which may take
-# `max_pixels` x 3 bytes.
+# Files of one request that are decoded at a time, each of which may take as much memory
+# as its decoder's limits allow.
 _PARALLEL_DECODES = 16
 
 
@@ -15,31 +19,33 @@ class EmbeddingGraph:
     """Wraps an encoder into the signatures `serving_default` and `embed_images`.
 
     Args:
-        encoder: Keras model from float32 `(batch, image_size, image_size, 3)` in
-            0..255 to `(batch, width)`.
-        image_size: int. Side of the encoder's input in pixels.
-        resize: int or None. What the shorter side becomes before the crop.
+        encoder: Keras model from float32 `(batch, *shape)` to `(batch, width)`.
+        decoder: `keras_twins.decode.base.Decoder` of the files.
+        limits: `keras_twins.decode.base.Limits` of what is decoded.
+        prepare: function from what the decoder gives, or from a batch of it, to what
+            the encoder takes.
+        shape: tuple of int, of what `prepare` gives for one file.
         normalise: bool. Whether embeddings get unit length.
-        max_pixels: int. The largest width x height of a picture that is decoded.
     """
 
-    def __init__(self, encoder, image_size, resize, normalise, max_pixels):
+    def __init__(self, encoder, decoder, limits, prepare, shape, normalise):
+        self.prepare = prepare
         self._encoder = encoder
-        self._image_size = image_size
-        self._resize = resize
+        self._decoder = decoder
+        self._limits = limits
+        self._shape = shape
         self._normalise = normalise
-        self._max_pixels = max_pixels
         # Of unknown rank: a placeholder with a shape would let the graph optimiser
         # fold the checks below away, and an unchecked shape can end the process.
         self._signatures = {
-            "serving_default": tf.function(
+            SERVING_DEFAULT: tf.function(
                 self._embed_bytes,
-                input_signature=[tf.TensorSpec(None, tf.string, "image_bytes")],
+                input_signature=[tf.TensorSpec(None, tf.string, decoder.input_name)],
                 autograph=False,
             ).get_concrete_function(),
-            "embed_images": tf.function(
+            EMBED_IMAGES: tf.function(
                 self._embed_images,
-                input_signature=[tf.TensorSpec(None, tf.uint8, "images")],
+                input_signature=[tf.TensorSpec(None, tf.uint8, IMAGES)],
                 autograph=False,
             ).get_concrete_function(),
         }
@@ -57,32 +63,30 @@ class EmbeddingGraph:
         # batch of one, whose answer is cut off again. (Not by `tf.pad`, which the graph
         # optimiser merges into a convolution behind it, without the padding of rows.)
         missing = tf.maximum(1 - count, 0)
-        blank = tf.zeros([missing, self._image_size, self._image_size, 3])
+        blank = tf.zeros([missing, *self._shape])
         pixels = tf.concat([pixels, blank], axis=0)
         return embed_pixels(self._encoder, pixels, self._normalise)[:count]
 
-    def _embed_bytes(self, image_bytes):
-        shape = tf.shape(image_bytes)
+    def _embed_bytes(self, files):
+        shape = tf.shape(files)
         is_vector = tf.size(shape) == 1
-        expected = "image_bytes must be a vector of encoded pictures, shape (N,); got "
+        name = self._decoder.input_name
+        expected = f"{name} must be a vector of encoded files, shape (N,); got "
         with _refused_unless(is_vector, expected, shape):
-            image_bytes = tf.ensure_shape(image_bytes, (None,))
+            files = tf.ensure_shape(files, (None,))
         with tf.device("CPU:0"):
-            pixels = tf.map_fn(
+            elements = tf.map_fn(
                 self._decode,
-                (tf.range(tf.size(image_bytes)), image_bytes),
+                (tf.range(tf.size(files)), files),
                 parallel_iterations=_PARALLEL_DECODES,
-                fn_output_signature=tf.TensorSpec(
-                    (self._image_size, self._image_size, 3), tf.float32
-                ),
+                fn_output_signature=tf.TensorSpec(self._shape, tf.float32),
             )
-        return {"embedding": self._embed(pixels)}
+        return {EMBEDDING: self._embed(elements)}
 
     def _decode(self, indexed):
-        index, encoded = indexed
-        label = tf.strings.format("image_bytes[{}]", index)
-        image = decode_picture(encoded, label, self._max_pixels)
-        return resize_and_crop(image, self._image_size, self._resize)
+        index, contents = indexed
+        label = tf.strings.format(self._decoder.input_name + "[{}]", index)
+        return self.prepare(self._decoder.decode(contents, label, self._limits))
 
     def _embed_images(self, images):
         shape = tf.shape(images)
@@ -97,8 +101,8 @@ class EmbeddingGraph:
         with _refused_unless(is_batch & is_rgb, expected, shape):
             images = tf.ensure_shape(images, (None, None, None, 3))
         with tf.device("CPU:0"):
-            pixels = resize_and_crop(images, self._image_size, self._resize)
-        return {"embedding": self._embed(pixels)}
+            pixels = self.prepare(images)
+        return {EMBEDDING: self._embed(pixels)}
 
 
 def embed_pixels(encoder, pixels, normalise):
@@ -134,6 +138,6 @@ def check_encoder(encoder, image_size):
         )
     if not isinstance(gives, tuple) or len(gives) != 2 or gives[1] is None:
         raise ValueError(
-            "The encoder does not give one vector a picture. "
+            "The encoder does not give one vector per picture. "
             f"Expected an output shape of (None, width). Received: {gives}"
         )

@@ -1,12 +1,10 @@
 """What the encoder itself answers, and how far an export may be from it."""
 
-import contextlib
-
 import numpy as np
 import tensorflow as tf
 
-from keras_twins.data.preprocess import resize_and_crop
 from keras_twins.export.graph import embed_pixels
+from keras_twins.float32 import exact_products
 
 # The largest difference to the Keras encoder, relative to the largest component. What
 # computes in 16 bits rounds at other places once its graph is optimised.
@@ -24,8 +22,7 @@ class Reference:
     Args:
         encoder: Keras model from float32 pixels in 0..255 to `(batch, width)`.
         pictures: list of uint8 arrays `(height, width, 3)`, of any sizes.
-        image_size: int. Side of the encoder's input in pixels.
-        resize: int or None. What the shorter side becomes before the crop.
+        prepare: function from a picture to what the encoder takes of it.
         normalise: bool. Whether embeddings get unit length.
         in_16_bits: bool. Whether the encoder or the export computes in 16 bits.
 
@@ -33,12 +30,11 @@ class Reference:
         ExportError: if an embedding is not finite.
     """
 
-    def __init__(self, encoder, pictures, image_size, resize, normalise, in_16_bits):
+    def __init__(self, encoder, pictures, prepare, normalise, in_16_bits):
         self.pictures = pictures
         self.tolerance = _TOLERANCE_16_BITS if in_16_bits else _TOLERANCE
-        squares = [resize_and_crop(p, image_size, resize) for p in pictures]
-        self.pixels = tf.stack(squares).numpy()
-        with full_float32():
+        self.pixels = tf.stack([prepare(picture) for picture in pictures]).numpy()
+        with exact_products():
             self.embeddings = embed_pixels(encoder, self.pixels, normalise).numpy()
         if not np.isfinite(self.embeddings).all():
             raise ExportError("the encoder gives embeddings that are not finite")
@@ -70,17 +66,6 @@ class Reference:
                 f"at most {self.tolerance:.0e} is allowed"
             )
         return difference
-
-
-@contextlib.contextmanager
-def full_float32():
-    """Keeps a GPU from shortening float32 factors to 10 bits while answers compare."""
-    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(enabled)
 
 
 def made_pictures(image_size, seed=0):

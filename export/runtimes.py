@@ -1,10 +1,11 @@
 """Exports for runtimes without TensorFlow: ONNX Runtime and LiteRT.
 
 Both hold what follows the preprocessing: `pixels`, float32 `(N, size, size, 3)` in
-0..255 as `keras_twins.data.preprocess.resize_and_crop` makes them, to `embedding`,
+0..255 as `keras_twins.augment.prepare.resize_and_crop` makes them, to `embedding`,
 float32 `(N, width)`.
 """
 
+import functools
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from keras_twins.augment.prepare import resize_and_crop
 from keras_twins.errors import InputError
 from keras_twins.export.facts import write_facts
 from keras_twins.export.graph import check_encoder, embed_pixels
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
+from keras_twins.export.signatures import EMBEDDING, SERVING_DEFAULT
 from keras_twins.export.versions import new_version
 from keras_twins.types import StrPath
 
@@ -110,9 +113,10 @@ def _export(
     exported = with_precision(encoder, precision)
     pictures = made_pictures(image_size) if pictures is None else pictures
     shortened = in_16_bits(encoder) or in_16_bits(exported)
-    reference = Reference(encoder, pictures, image_size, resize, normalise, shortened)
+    prepare = functools.partial(resize_and_crop, image_size=image_size, resize=resize)
+    reference = Reference(encoder, pictures, prepare, normalise, shortened)
     function = tf.function(
-        lambda pixels: {"embedding": embed_pixels(exported, pixels, normalise)},
+        lambda pixels: {EMBEDDING: embed_pixels(exported, pixels, normalise)},
         input_signature=[
             tf.TensorSpec((None, image_size, image_size, 3), tf.float32, "pixels")
         ],
@@ -151,7 +155,7 @@ def _onnx(function, encoder, folder, pixels):
         output_path=path,
     )
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (embedding,) = session.run(["embedding"], {"pixels": pixels})
+    (embedding,) = session.run([EMBEDDING], {"pixels": pixels})
     return embedding
 
 
@@ -169,8 +173,8 @@ def _litert(function, encoder, folder, pixels):
         tf.saved_model.save(module, saved, signatures=signature)
         model = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
     (folder / "model.tflite").write_bytes(model)
-    runner = Interpreter(model_content=model).get_signature_runner("serving_default")
-    return runner(pixels=pixels)["embedding"]
+    runner = Interpreter(model_content=model).get_signature_runner(SERVING_DEFAULT)
+    return runner(pixels=pixels)[EMBEDDING]
 
 
 def _missing(extra, packages):

@@ -1,5 +1,6 @@
 """Writes a trained encoder as a SavedModel that a server can load."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,20 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
+from keras_twins.augment.prepare import resize_and_crop
+from keras_twins.decode.base import Limits
+from keras_twins.decode.images import ImageDecoder
 from keras_twins.export.check import check_c_session, check_parity
 from keras_twins.export.facts import write_facts
 from keras_twins.export.graph import EmbeddingGraph, check_encoder
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
+from keras_twins.export.signatures import EMBED_IMAGES, SERVING_DEFAULT
 from keras_twins.export.versions import new_version
 from keras_twins.export.warmup import write_warmup_requests
 from keras_twins.types import StrPath
 
-_INPUT_SHAPES = {"serving_default": (None,), "embed_images": (None, None, None, 3)}
+_INPUT_SHAPES = {SERVING_DEFAULT: (None,), EMBED_IMAGES: (None, None, None, 3)}
 
 
 def export_saved_model(
@@ -40,7 +45,7 @@ def export_saved_model(
 
     The version has two signatures, both with one output, `embedding`: float32
     `(N, width)`. `serving_default` takes `image_bytes`, a vector of encoded JPEG, PNG,
-    BMP or GIF pictures of any sizes; `embed_images` takes `images`, uint8
+    BMP, GIF or still WebP images of any sizes; `embed_images` takes `images`, uint8
     `(N, height, width, 3)`. Decoding, evaluation's preprocessing and the checks of
     what comes in are part of the graph. Before it is published, the written model is
     compared with the encoder and run by TensorFlow's C library.
@@ -78,8 +83,8 @@ def export_saved_model(
     exported = with_precision(encoder, precision)
     pictures = made_pictures(image_size) if pictures is None else pictures
     shortened = in_16_bits(encoder) or in_16_bits(exported)
-    reference = Reference(encoder, pictures, image_size, resize, normalise, shortened)
-    graph = EmbeddingGraph(exported, image_size, resize, normalise, max_pixels)
+    graph = image_graph(exported, image_size, resize, normalise, max_pixels)
+    reference = Reference(encoder, pictures, graph.prepare, normalise, shortened)
     with new_version(output_dir) as version:
         graph.save(version.path)
         _declare_input_shapes(version.path)
@@ -102,6 +107,18 @@ def export_saved_model(
         )
         write_warmup_requests(version.path, pictures, warmup_batch_sizes)
     return version.path
+
+
+def image_graph(encoder, image_size, resize, normalise, max_pixels):
+    """The graph of an encoder of images; the arguments are `export_saved_model`'s."""
+    return EmbeddingGraph(
+        encoder,
+        ImageDecoder(),
+        Limits(max_pixels=max_pixels),
+        functools.partial(resize_and_crop, image_size=image_size, resize=resize),
+        (image_size, image_size, 3),
+        normalise,
+    )
 
 
 def _declare_input_shapes(version_dir):

@@ -4,6 +4,13 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from keras_twins.export.signatures import (
+    EMBED_IMAGES,
+    IMAGE_BYTES,
+    IMAGES,
+    SERVING_DEFAULT,
+)
+
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
@@ -35,8 +42,8 @@ def write_warmup_requests(version_dir, pictures, batch_sizes):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for size in batch_sizes:
             feeds = {
-                "serving_default": ("image_bytes", _repeated(encoded, size)),
-                "embed_images": ("images", np.stack([pictures[0]] * size)),
+                SERVING_DEFAULT: (IMAGE_BYTES, _repeated(encoded, size)),
+                EMBED_IMAGES: (IMAGES, np.stack([pictures[0]] * size)),
             }
             for signature, (name, value) in feeds.items():
                 request = predict_pb2.PredictRequest()

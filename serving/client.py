@@ -21,8 +21,9 @@ from typing import Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_twins.decode import errors
 from keras_twins.errors import InputError
-from keras_twins.serving.images import ImageError, Picture, encode, refusal
+from keras_twins.serving.client_images import ImageError, Picture, encode
 from keras_twins.serving.transports import (
     GrpcTransport,
     Refused,
@@ -173,7 +174,7 @@ class EmbeddingClient:
     def _narrow_down(self, batch, error):
         if len(batch) == 1:
             [(index, image)] = batch
-            raise ImageError(index, image, refusal(str(error))) from error
+            raise ImageError(index, image, errors.reason(str(error))) from error
         middle = len(batch) // 2
         halves = batch[:middle], batch[middle:]
         return np.concatenate([self._embed_or_narrow_down(half) for half in halves])

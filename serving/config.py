@@ -73,6 +73,7 @@ def read_model_config(path):
     Raises:
         InputError: if it cannot be read, or asks for what is not served here.
     """
+    # It imports TensorFlow, which a server with --model_dir starts later.
     from tensorflow_serving.config import model_server_config_pb2
 
     message = model_server_config_pb2.ModelServerConfig()

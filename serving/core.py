@@ -8,6 +8,7 @@ import time
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
+from keras_twins.export.signatures import SERVING_DEFAULT
 from keras_twins.serving.servable import rows
 from keras_twins.serving.status import ServingError, invalid
 
@@ -179,7 +180,7 @@ def require_method(servable, name, method):
     Raises:
         ServingError: always.
     """
-    name = name or "serving_default"
+    name = name or SERVING_DEFAULT
     definition = servable.definitions.get(name)
     if definition is None:
         raise invalid(f"No signature was found with the name: {name}")

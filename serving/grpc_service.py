@@ -14,6 +14,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from keras_twins.export.signatures import SERVING_DEFAULT
 from keras_twins.serving import tensors
 from keras_twins.serving.config import model_settings
 from keras_twins.serving.core import require_method
@@ -115,7 +116,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         response = predict_pb2.PredictResponse()
         response.model_spec.name = version.model
         response.model_spec.version.value = version.number
-        response.model_spec.signature_name = name or "serving_default"
+        response.model_spec.signature_name = name or SERVING_DEFAULT
         for output in filters or outputs:
             response.outputs[output].CopyFrom(tensors.to_proto(outputs[output]))
         return response

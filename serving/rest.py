@@ -11,6 +11,7 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf import json_format
 
+from keras_twins.export.signatures import SERVING_DEFAULT
 from keras_twins.serving import json_answers, json_requests, metrics
 from keras_twins.serving.core import require_method
 from keras_twins.serving.status import ServingError, invalid
@@ -151,7 +152,7 @@ class RestApi:
             document = await asyncio.to_thread(json_requests.parse, body)
         else:
             document = json_requests.parse(body)
-        name = json_requests.signature_name(document) or "serving_default"
+        name = json_requests.signature_name(document) or SERVING_DEFAULT
         with self._core.models.find(*wanted).in_use() as servable:
             if name not in servable.signatures:
                 raise invalid(

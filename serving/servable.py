@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import prediction_log_pb2
 
+from keras_twins.export.signatures import SERVING_DEFAULT
 from keras_twins.serving import tensors
 from keras_twins.serving.status import ServingError, invalid
 
@@ -149,7 +150,7 @@ class Servable:
         Raises:
             ServingError: FAILED_PRECONDITION, if there is none.
         """
-        name = name or "serving_default"
+        name = name or SERVING_DEFAULT
         if name not in self.signatures:
             raise ServingError(
                 "FAILED_PRECONDITION", f'Serving signature key "{name}" not found.'

@@ -10,8 +10,8 @@ import urllib.parse
 import numpy as np
 
 from keras_twins.errors import InputError
+from keras_twins.export.signatures import EMBEDDING, IMAGE_BYTES
 
-_INPUT, _OUTPUT = "image_bytes", "embedding"
 _REASON_CHARACTERS = 500
 
 
@@ -55,7 +55,9 @@ class RestTransport:
     def embed(self, encoded):
         images = [{"b64": base64.b64encode(image).decode()} for image in encoded]
         try:
-            response = self._http.post(self._predict, json={"inputs": {_INPUT: images}})
+            response = self._http.post(
+                self._predict, json={"inputs": {IMAGE_BYTES: images}}
+            )
         except self._errors.ConnectTimeout as error:
             raise _nobody(self._url, error) from error
         except self._errors.TimeoutException as error:
@@ -123,12 +125,13 @@ class GrpcTransport:
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def embed(self, encoded):
+        # Over gRPC alone: the REST client needs no TensorFlow.
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model
-        tensor = request.inputs[_INPUT]
+        tensor = request.inputs[IMAGE_BYTES]
         tensor.dtype = tf.string.as_datatype_enum
         tensor.tensor_shape.dim.add(size=len(encoded))
         tensor.string_val.extend(encoded)
@@ -137,7 +140,9 @@ class GrpcTransport:
         except self._rpc_error as error:
             raise self._failure(error.code(), error.details() or "") from error
         try:
-            return _embeddings(tf.make_ndarray(response.outputs[_OUTPUT]), len(encoded))
+            return _embeddings(
+                tf.make_ndarray(response.outputs[EMBEDDING]), len(encoded)
+            )
         except (ValueError, TypeError) as error:
             raise _no_embeddings(self._url, self._model) from error
 

@@ -19,7 +19,7 @@ from keras_twins import data
 from keras_twins.augment import preset, spec
 from keras_twins.commands import cli, train
 from keras_twins.configs import digits
-from keras_twins.data.decode import decode_rgb
+from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
 from keras_twins.runs import config_check, parts
 from keras_twins.runs.workdir import as_data, flatten
@@ -27,7 +27,7 @@ from keras_twins.runs.workdir import as_data, flatten
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def decode(contents):
-    return decode_rgb(contents, "the image")
+    return ImageDecoder().decode(contents, tf.constant("the image"))
 
 
 @given(damaged(WHOLE))

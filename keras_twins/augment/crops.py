@@ -52,14 +52,6 @@ def sides(images):
     )
 
 
-def whole_image(batch_size, height, width):
-    """Returns the boxes, like those of `draw_boxes`, that leave every image whole."""
-    zeros = tf.zeros([batch_size])
-    heights = zeros + tf.cast(height, tf.float32)
-    widths = zeros + tf.cast(width, tf.float32)
-    return zeros, zeros, heights, widths, tf.zeros([batch_size], tf.bool)
-
-
 def window_around(boxes):
     """Returns the smallest window that holds all boxes of one image.
 

@@ -28,10 +28,26 @@ def resample_batch(images, boxes, size, interpolation):
         colour and blur matrices want.
     """
     top, left, box_height, box_width, flip = boxes
-    height, width, channels = sides(images)
+    height, width, _ = sides(images)
     no_flip = tf.zeros_like(flip)
     rows = weights(top, box_height, no_flip, height, size, interpolation)
     columns = weights(left, box_width, flip, width, size, interpolation)
+    return by_matrices(images, rows, columns)
+
+
+def by_matrices(images, rows, columns):
+    """Resamples a batch by one matrix per axis.
+
+    Args:
+        images: tensor of shape `(batch_size, height, width, channels)`.
+        rows: float32 tensor of shape `(batch_size or 1, size, height)`.
+        columns: float32 tensor of shape `(batch_size or 1, size, width)`.
+
+    Returns:
+        float32 tensor of shape `(batch_size, channels, size, size)`.
+    """
+    size = rows.shape[1]
+    height, width, channels = sides(images)
     images = tf.reshape(tf.cast(images, tf.float32), (-1, height, width * channels))
     images = tf.reshape(tf.matmul(rows, images), (-1, size, width, channels))
     planes = tf.reshape(

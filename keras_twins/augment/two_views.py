@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
-from keras_twins.augment import blur, colour, crops, exact_colour, resampling
+from keras_twins.augment import blur, colour, crops, exact_colour, prepare, resampling
 from keras_twins.augment import spec as specs
 from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
@@ -35,6 +35,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             more than twice as fast (`python -m benchmarks.views` prints both). Alone,
             brightness, contrast, saturation and greyscale are Pillow's to one level
             either way.
+        resize: int. What an image's shorter side becomes before `prepare` cuts out its
+            centre, in pixels. Defaults to the size of the views.
 
     Call arguments:
         - `images`: tensor of shape `(batch_size, height, width, channels)` with one
@@ -46,8 +48,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
           training step, that is spread over the rows. By default a counter of the
           layer's, so that every call gives new views; parallel calls of a `tf.data`
           map take its numbers in any order, so pass keys there.
-        - `training`: bool. `False` gives the whole image, resized and normalised, as
-          both views. Defaults to `True`.
+        - `training`: bool. `False` gives what `prepare` gives as both views. Defaults
+          to `True`.
 
     Returns:
         `(view_a, view_b)`: float32 tensors of shape
@@ -57,8 +59,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
     Raises:
         InputError: for an unknown preset, a spec that `preset` does not describe, or a
             value range the wrong way round.
-        ValueError: if the images have no four axes, no pixel or none of the channels
-            above, or if there are more or fewer keys than images.
+        ValueError: if `resize` is smaller than the views, if the images have no four
+            axes, no pixel or none of the channels above, or if there are more or fewer
+            keys than images.
 
     Examples:
         >>> import numpy as np, keras_twins as kt
@@ -76,6 +79,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         seed: int = 0,
         value_range: tuple[float, float] = (0, 255),
         exact_colour: bool = False,
+        resize: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -86,19 +90,38 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         self.seed = seed
         self.value_range = specs.check_value_range(value_range)
         self.exact_colour = exact_colour
+        self.resize = prepare.shorter_side(self.spec["image_size"], resize)
         self._calls = keras.random.SeedGenerator(seed)
 
     def call(
         self, images: Tensor, keys: Tensor = None, training: bool = True
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        images = _as_rgb_or_grey(images)
         if not training:
-            return self._plain(images)
+            prepared = self.prepare(images)
+            return prepared, prepared
+        images = _as_rgb_or_grey(images)
         keys = self._image_keys(keys, images)
         return tuple(
             self._finish_planes(name, self._crop_planes(name, images, keys), keys)
             for name in _VIEWS
         )
+
+    def prepare(self, images: Tensor) -> tf.Tensor:
+        """Returns images as an encoder sees them without augmentation.
+
+        The shorter side is resized (bilinear, antialiased), the aspect ratio kept, the
+        centre cut out and normalised: what evaluation and an exported model do to an
+        image, whose encoder normalises itself.
+
+        Args:
+            images: as of a call.
+
+        Returns:
+            float32 tensor of shape `(batch_size, image_size, image_size, 3)`.
+        """
+        images = _as_rgb_or_grey(images)
+        planes = prepare.batch_planes(images, self.spec["image_size"], self.resize)
+        return self._normalised(self._rgb_planes(planes, images.dtype))
 
     def resample(self, image: Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the crops of both views of one image, before any change of colour.
@@ -168,6 +191,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             "seed": self.seed,
             "value_range": self.value_range,
             "exact_colour": self.exact_colour,
+            "resize": self.resize,
         }
 
     def _image_keys(self, keys, images):
@@ -207,13 +231,13 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
     def _crop_planes(self, name, images, keys):
         boxes = self._boxes(name, keys, *crops.sides(images)[:2])
-        return self._resampled(images, boxes, self.spec[name]["interpolation"])
-
-    def _resampled(self, images, boxes, kind):
-        size = self.spec["image_size"]
+        size, kind = self.spec["image_size"], self.spec[name]["interpolation"]
         planes = resampling.resample_batch(images, boxes, size, kind)
-        planes = self._to_255(planes, images.dtype)
-        return tf.tile(planes, (1, 3, 1, 1)) if images.shape[3] == 1 else planes
+        return self._rgb_planes(planes, images.dtype)
+
+    def _rgb_planes(self, planes, dtype):
+        planes = self._to_255(planes, dtype)
+        return tf.tile(planes, (1, 3, 1, 1)) if planes.shape[1] == 1 else planes
 
     def _to_255(self, pixels, dtype):
         if dtype.is_floating:
@@ -235,15 +259,6 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         if view["solarise"] > 0:
             planes = blur.solarise(planes, blur.draw_solarise(states, view))
         return self._normalised(planes)
-
-    def _plain(self, images):
-        boxes = crops.whole_image(tf.shape(images)[0], *crops.sides(images)[:2])
-        return tuple(
-            self._normalised(
-                self._resampled(images, boxes, self.spec[name]["interpolation"])
-            )
-            for name in _VIEWS
-        )
 
     def _normalised(self, planes):
         size = self.spec["image_size"]

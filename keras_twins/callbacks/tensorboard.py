@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins import projector
 
 from keras_twins import pictures
 
@@ -46,8 +47,6 @@ class Writer:
             labels: `(N,)` array of labels, or None.
             dataset: batched `tf.data.Dataset` of the images, in the features' order.
         """
-        from tensorboard.plugins import projector
-
         folder = self._directory / "projector"
         folder.mkdir(parents=True, exist_ok=True)
         features = features[:_PROJECTED]

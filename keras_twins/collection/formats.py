@@ -11,6 +11,9 @@ import types
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
 
 from keras_twins import files
 from keras_twins.errors import InputError
@@ -186,9 +189,6 @@ class _ParquetWriter:
 
     def _write(self):
         # Here and below: slow to import, and only this format needs it.
-        import pyarrow as pa
-        import pyarrow.parquet
-
         parts, paths, labels = zip(*self._waiting, strict=True)
         rows = np.concatenate(parts)
         columns = {}
@@ -206,8 +206,6 @@ class _ParquetWriter:
         self._waiting = []
 
     def _path_column(self, paths):
-        import pyarrow as pa
-
         try:
             return pa.array(paths, pa.string())
         except UnicodeEncodeError as error:
@@ -218,8 +216,6 @@ class _ParquetWriter:
 
 
 def _read_parquet(path):
-    import pyarrow.parquet
-
     with pyarrow.parquet.ParquetFile(path) as file:
         columns = file.schema_arrow.names
         if "embedding" not in columns:
@@ -246,8 +242,6 @@ def _read_parquet(path):
 
 def _matrix(column):
     """The lists of a column as an array, without a Python object for each number."""
-    import pyarrow.compute
-
     widths = pyarrow.compute.list_value_length(column).unique().to_pylist()
     values = column.flatten()
     if len(widths) != 1 or None in widths or values.null_count:

@@ -18,9 +18,12 @@ from keras_twins.collection import write
 from keras_twins.collection.files import check_output
 from keras_twins.commands import cli
 from keras_twins.commands.startup import start_tensorflow
+from keras_twins.decode import errors
 from keras_twins.errors import InputError
+from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.export.versions import newest_version
-from keras_twins.serving.images import ImageError, encode, refusal
+from keras_twins.serving.client import EmbeddingClient, ServerError
+from keras_twins.serving.client_images import ImageError, encode
 
 TAKES_PATHS = True
 
@@ -84,7 +87,7 @@ def main(flags, paths):
         batches = _embed_at_server(flags, files)
     else:
         start_tensorflow(keras=False)
-        batches = embed_files(load_signature(version), files, flags.batch_size)
+        batches = embed_files(load(version), files, flags.batch_size)
     batches = _with_bar(batches, len(files))
     if output is None:
         print_embeddings(files, np.concatenate(list(batches)))
@@ -125,46 +128,31 @@ def find_images(paths):
     return files
 
 
-def load_signature(version_dir):
+def load(version_dir):
     """Loads the function that embeds encoded images.
 
     Args:
         version_dir: path of one version of an exported model.
 
     Returns:
-        Callable from a vector of encoded images to float32 `(count, width)`.
+        Callable from a list of encoded images to a float32 array `(count, width)`.
 
     Raises:
         InputError: if the folder holds no model or one of another kind.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # After `start_tensorflow`, as what follows.
 
-    try:
-        model = tf.saved_model.load(str(version_dir))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{version_dir} does not load as a model: {reason}") from error
-    signature = model.signatures.get("serving_default")
-    inputs = signature.structured_input_signature[1] if signature else {}
-    if "image_bytes" not in inputs:
-        raise InputError(
-            f"{version_dir} is no exported embedding model: its signature "
-            "'serving_default' has no input 'image_bytes'"
-        )
+    from keras_twins.export.loading import load_function  # It imports TensorFlow.
 
-    # The model owns the variables: it has to live as long as its signature.
-    def embed(encoded, owner=model):
-        del owner
-        return signature(image_bytes=tf.constant(encoded))["embedding"].numpy()
-
-    return embed
+    function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)
+    return lambda encoded: function(tf.constant(encoded)).numpy()
 
 
 def embed_files(embed, files, batch_size):
     """Embeds image files in batches.
 
     Args:
-        embed: as `load_signature` gives.
+        embed: as `load` gives.
         files: list of paths.
         batch_size: int.
 
@@ -172,7 +160,7 @@ def embed_files(embed, files, batch_size):
         float32 arrays `(batch, width)`.
 
     Raises:
-        ImageError: naming the file that can't be read or is no image.
+        ImageError: naming the file that cannot be read or is not an image.
     """
     for start in range(0, len(files), batch_size):
         yield _embed_batch(embed, start, files[start : start + batch_size])
@@ -189,7 +177,7 @@ def print_embeddings(files, embeddings):
 
 
 def _embed_batch(embed, start, files):
-    import tensorflow as tf
+    import tensorflow as tf  # After `start_tensorflow`.
 
     encoded = [encode(start + n, file) for n, file in enumerate(files)]
     try:
@@ -199,12 +187,10 @@ def _embed_batch(embed, start, files):
         if len(files) > 1:
             alone = [_embed_batch(embed, start + n, [f]) for n, f in enumerate(files)]
             return np.concatenate(alone)
-        raise ImageError(start, files[0], refusal(error.message)) from error
+        raise ImageError(start, files[0], errors.reason(error.message)) from error
 
 
 def _embed_at_server(flags, files):
-    from keras_twins.serving.client import EmbeddingClient, ServerError
-
     if flags.server.startswith("grpc"):
         # The stubs of TensorFlow Serving import it.
         start_tensorflow(keras=False)

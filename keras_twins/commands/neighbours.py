@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from keras_twins import collection, pictures
 from keras_twins.commands import cli, shared_flags
-from keras_twins.commands.embed import embed_files, load_signature
+from keras_twins.commands.embed import embed_files, load
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
@@ -98,8 +98,9 @@ def of_run(folder, queries, k, verbose=0):
     for query in queries:
         _check_exists(query)
     start_tensorflow()
+    # They import TensorFlow.
     from keras_twins import evaluation
-    from keras_twins.data.preprocess import resize_and_crop
+    from keras_twins.augment.prepare import resize_and_crop
     from keras_twins.evaluation.checks import check_features
     from keras_twins.runs import images
     from keras_twins.runs.run import Run
@@ -189,7 +190,7 @@ def of_file(path, queries, k, model_dir=None):
 
 def _embed(embedder, queries, width, path):
     """The embeddings of query images, if they have the width of those in a file."""
-    parts = embed_files(load_signature(embedder), queries, _QUERIES_AT_A_TIME)
+    parts = embed_files(load(embedder), queries, _QUERIES_AT_A_TIME)
     embedded = np.concatenate(list(parts))
     if embedded.shape[1] != width:
         raise InputError(
@@ -227,13 +228,13 @@ def _check_exists(path):
 
 def _read(path):
     """The pixels of an image file, uint8 `(height, width, 3)`."""
-    import tensorflow as tf
+    import tensorflow as tf  # After `start_tensorflow`, as what follows.
 
-    from keras_twins.data.decode import read_rgb
+    from keras_twins.decode.images import ImageDecoder  # It imports TensorFlow.
 
     _check_exists(path)
     try:
-        return read_rgb(str(path)).numpy()
+        return ImageDecoder().read(str(path)).numpy()
     except tf.errors.OpError as error:
         raise InputError(f"{path} cannot be read as an image") from error
 

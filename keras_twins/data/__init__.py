@@ -1,7 +1,7 @@
 """Collections of images, and the `tf.data` pipelines that read them."""
 
-from keras_twins.data.decode import explain_read_errors
 from keras_twins.data.evaluation import evaluation_pipeline
+from keras_twins.data.explain import explain_read_errors
 from keras_twins.data.loading import describe, load, open_source
 from keras_twins.data.pipeline import image_batches, two_view_pipeline
 from keras_twins.data.sources import Description, Source, from_arrays

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_twins.data.preprocess import resize_and_crop
+from keras_twins.augment.prepare import resize_and_crop
 
 
 def evaluation_pipeline(

@@ -7,10 +7,12 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_twins.data.decode import decode_rgb, read_rgb
+from keras_twins.data.explain import unreadable_image
 from keras_twins.data.sources import Source
 from keras_twins.data.survey import file_names
-from keras_twins.errors import InputError, UnreadableImage
+from keras_twins.decode import host
+from keras_twins.decode.images import ImageDecoder
+from keras_twins.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _SPLITS = ("train", "test", "val", "validation")
@@ -24,10 +26,10 @@ class FolderSource(Source):
 
     Where every image lies in a sub-folder, the sub-folders directly below `root` are
     the classes. In Tiny ImageNet's archive, `val_annotations.txt` names the images and
-    their classes, and a sub-folder `images` is no class.
+    their classes, and a sub-folder `images` is not a class.
     """
 
-    is_encoded = True
+    decoder = ImageDecoder()
 
     def __init__(self, path, split):
         self.name = f"folder:{path}"
@@ -61,15 +63,9 @@ class FolderSource(Source):
     @functools.cached_property
     def image_shape(self):
         """Read from the files' headers, only as far as both sides are seen to vary."""
-        from PIL import Image
-
         shape = None
         for path in self.paths:
-            try:
-                with Image.open(path) as image:
-                    width, height = image.size
-            except (OSError, Image.DecompressionBombError) as error:
-                raise UnreadableImage(f"{path} cannot be read as an image") from error
+            height, width = self._size(path)
             if shape is None:
                 shape = [height, width]
             shape = [
@@ -79,6 +75,17 @@ class FolderSource(Source):
             if shape == [None, None]:
                 break
         return (*shape, 3)
+
+    def _size(self, path):
+        try:
+            width, height = host.size(path)
+        except host.ERRORS:
+            # The decoder decides which files are images.
+            unreadable = unreadable_image(self.decoder, path)
+            if unreadable is not None:
+                raise unreadable from None
+            height, width, _ = self.decoder.read(path).shape
+        return height, width
 
     def records(self, labels=False):
         paths = tf.data.Dataset.from_tensor_slices(file_names(self.paths))
@@ -91,11 +98,8 @@ class FolderSource(Source):
     def contents(self, record):
         return tf.io.read_file(record)
 
-    def decode_contents(self, contents, record):
-        return decode_rgb(contents, record)
-
-    def decode(self, record):
-        return read_rgb(record)
+    def label(self, record):
+        return record
 
 
 def _split_folder(name, path, split):
@@ -161,7 +165,7 @@ def _is_folder(entry):
 
 
 def _may_be_file(entry):
-    """Whether it is no pipe or device. A link may be broken, which reading tells."""
+    """Whether it is not a pipe or device. A link may be broken, which reading tells."""
     return entry.is_symlink() or entry.is_file()
 
 

@@ -31,10 +31,10 @@ def load(
 
             - `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
               `train` and 360 for `test`;
-            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and WebP files, flat
-              or with one sub-folder a class. A sub-folder of the split's name is that
-              split; without one, `train` is the whole folder. Hidden files and other
-              files are ignored;
+            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and still WebP files,
+              flat or with one sub-folder a class. A sub-folder of the split's name is
+              that split; without one, `train` is the whole folder. Hidden files and
+              other files are ignored;
             - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
               feature `image` holds the images and `label` the labels.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
@@ -105,6 +105,7 @@ def open_source(
 
 
 def _digits(split):
+    # Half a second, for the digits alone.
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from keras_twins.data.decode import explain_read_errors
+from keras_twins.data.explain import explain_read_errors
 
 # The share of the machine's memory that `cache="auto"` may fill with decoded images.
 MEMORY_SHARE = 0.25

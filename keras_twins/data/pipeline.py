@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from keras_twins.data import memory
-from keras_twins.data.decode import is_jpeg
 from keras_twins.data.order import make_order
 from keras_twins.data.sources import ArraySource, as_source
 from keras_twins.data.survey import file_names
@@ -269,7 +268,8 @@ def _views_alone(source, views):
     if None in source.image_shape:
         return True
     # Where the views are smaller, most of a JPEG need not be decoded.
-    return source.is_encoded and min(source.image_shape[:2]) > views.spec["image_size"]
+    is_encoded = source.decoder is not None
+    return is_encoded and min(source.image_shape[:2]) > views.spec["image_size"]
 
 
 def _view_maker(source, views):
@@ -277,13 +277,14 @@ def _view_maker(source, views):
     finish = _compiled(views.finish)
 
     def crops(key, record):
-        if not source.is_encoded:
+        decoder = source.decoder
+        if decoder is None:
             return views.resample(source.decode(record), key)
-        contents = source.contents(record)
+        contents, label = source.contents(record), source.label(record)
         return tf.cond(
-            is_jpeg(contents),
-            lambda: views.resample_jpeg(contents, key),
-            lambda: views.resample(source.decode_contents(contents, record), key),
+            decoder.is_whole_jpeg(contents),
+            lambda: views.resample_jpeg(decoder.checked_jpeg(contents, label), key),
+            lambda: views.resample(decoder.decode(contents, label), key),
         )
 
     def make(key, record):

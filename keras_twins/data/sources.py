@@ -8,7 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_twins.data import memory
-from keras_twins.data.decode import explain_read_errors
+from keras_twins.data.explain import explain_read_errors
+from keras_twins.decode.base import Decoder
 from keras_twins.errors import InputError
 
 
@@ -16,8 +17,7 @@ class Source:
     """A fixed, ordered collection of images.
 
     Its records are what is cheap to shuffle: file names, encoded bytes or, where
-    nothing cheaper exists, images. `decode` makes an image of a record, in the graph;
-    where `is_encoded`, it is `decode_contents` of the `contents` of the record.
+    nothing cheaper exists, images. `decode` makes an image of a record, in the graph.
 
     Attributes:
         name: what the user called it.
@@ -27,7 +27,9 @@ class Source:
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
         paths: list of file names where the records are files, else None.
-        is_encoded: whether there are encoded bytes behind a record.
+        decoder: `Decoder` where encoded bytes are behind a
+            record, which has `contents` and a `label` then; None where a record is an
+            image.
         encoded_bytes: size of all encoded records where they must be read in order.
     """
 
@@ -35,7 +37,7 @@ class Source:
     class_names = None
     has_labels = False
     paths = None
-    is_encoded = False
+    decoder: Decoder | None = None
     encoded_bytes = None
 
     def records(self, labels=False):
@@ -57,8 +59,19 @@ class Source:
         del paths
         return self
 
+    def contents(self, record):
+        """The encoded bytes behind a record, in the graph."""
+        raise NotImplementedError
+
+    def label(self, record):
+        """What error messages call a record that is encoded, in the graph."""
+        raise NotImplementedError
+
     def decode(self, record):
-        return record
+        """The image behind a record, in the graph."""
+        if self.decoder is None:
+            return record
+        return self.decoder.decode(self.contents(record), self.label(record))
 
     def dataset(self, labels=False):
         """Data set of decoded images, or of (image, label), in their fixed order."""

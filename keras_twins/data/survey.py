@@ -4,10 +4,9 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import tensorflow as tf
 
-from keras_twins.data.decode import read_rgb
+from keras_twins.decode.images import ImageDecoder
 
 _BATCH = 256
 
@@ -37,8 +36,6 @@ def unreadable(paths: Sequence[str]) -> Iterator[tuple[int, str | None]]:
             for missing in range(checked, index):
                 yield missing + 1, paths[missing]
             checked = index + 1
-            if not _has_size(paths[index]):
-                yield checked, paths[index]
     for missing in range(checked, len(paths)):
         yield missing + 1, paths[missing]
     yield len(paths), None
@@ -55,16 +52,5 @@ def fingerprint(paths):
 
 
 def _decoded_index(index, path):
-    with tf.control_dependencies([read_rgb(path)]):
+    with tf.control_dependencies([ImageDecoder().read(path)]):
         return tf.identity(index)
-
-
-def _has_size(path):
-    """Whether the size of an image can be read from its header."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.prod(image.size) > 0
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False

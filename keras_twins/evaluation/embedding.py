@@ -14,6 +14,9 @@ from tqdm import tqdm
 from keras_twins.collection import files
 from keras_twins.errors import InputError
 from keras_twins.evaluation.growing import GrowingArray
+from keras_twins.export.loading import load_function
+from keras_twins.export.signatures import EMBED_IMAGES, IMAGES
+from keras_twins.export.versions import newest_version
 from keras_twins.types import StrPath, Tensor
 
 Encoder: TypeAlias = keras.Model | Callable[[tf.Tensor], Tensor] | StrPath
@@ -202,21 +205,12 @@ def _compiled(encoder):
 
 def _exported(folder):
     """The function of an exported model that takes pixels."""
-    from keras_twins.export.versions import newest_version
+    function = load_function(newest_version(folder), EMBED_IMAGES, IMAGES)
 
-    model = tf.saved_model.load(str(newest_version(folder)))
-    signature = model.signatures.get("embed_images")
-    if signature is None:
-        raise InputError(
-            f"{folder} is no exported embedding model: it has no signature "
-            "'embed_images'"
+    def run(images):
+        return function(
+            tf.cast(tf.round(tf.clip_by_value(images, 0.0, 255.0)), tf.uint8)
         )
-
-    # The model owns the variables: it has to live as long as its signature.
-    def run(images, owner=model):
-        del owner
-        pixels = tf.cast(tf.round(tf.clip_by_value(images, 0.0, 255.0)), tf.uint8)
-        return signature(images=pixels)["embedding"]
 
     return run
 

@@ -103,7 +103,7 @@ class Twins(_Steps, keras.Model):
             z_b = self.projector(self.encoder(view_b, training=training))
             return z_a, z_b
         if self.views is not None:
-            inputs, _ = self.views(inputs, training=False)
+            inputs = self.views.prepare(inputs)
         return self.encoder(inputs, training=training)
 
     def embed(

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_twins.commands.embed import embed_files, find_images, load_signature
+from keras_twins.commands.embed import embed_files, find_images, load
 from keras_twins.errors import InputError
-from keras_twins.export.graph import EmbeddingGraph
+from keras_twins.export.saved_model import image_graph
 
 SIZE, WIDTH = 8, 4
 
@@ -21,13 +21,13 @@ def model_dir(tmp_path_factory):
     x = keras.layers.Rescaling(1 / 255)(inputs)
     encoder = keras.Model(inputs, keras.layers.Dense(WIDTH)(keras.layers.Flatten()(x)))
     model_dir = tmp_path_factory.mktemp("embed") / "embedder"
-    EmbeddingGraph(encoder, SIZE, None, True, 10_000).save(model_dir / "3")
+    image_graph(encoder, SIZE, None, True, 10_000).save(model_dir / "3")
     return model_dir
 
 
 @pytest.fixture(scope="module")
 def embed(model_dir):
-    return load_signature(model_dir / "3")
+    return load(model_dir / "3")
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +105,10 @@ def test_webp_is_embedded_like_the_png_of_its_pixels(embed, folder, tmp_path):
 @pytest.mark.parametrize(
     "contents, reason",
     [
-        (b"", "is no JPEG, PNG, BMP or GIF picture"),
+        (b"", "is not a JPEG, PNG, BMP, GIF or WebP image"),
         (
             b"\xff\xd8\xff\xe0 cut off",
-            "cannot be embedded: Invalid JPEG",
+            "cannot be decoded: Invalid JPEG",
         ),
         (b"RIFF\x10\x00\x00\x00WEBPVP8 cut off", "cannot be decoded"),
     ],
@@ -143,12 +143,14 @@ def test_paths_without_images_are_refused(tmp_path):
 def test_another_kind_of_model_is_refused(tmp_path):
     (tmp_path / "1").mkdir()
     with pytest.raises(InputError, match="does not load as a model"):
-        load_signature(tmp_path / "1")
+        load(tmp_path / "1")
     module = tf.Module()
     module.double = tf.function(
         lambda x: 2 * x, input_signature=[tf.TensorSpec((None,), tf.float32)]
     )
     signatures = {"serving_default": module.double}
     tf.saved_model.save(module, str(tmp_path / "2"), signatures=signatures)
-    with pytest.raises(InputError, match="no input 'image_bytes'"):
-        load_signature(tmp_path / "2")
+    with pytest.raises(
+        InputError, match="no signature 'serving_default' with an input 'image_bytes'"
+    ):
+        load(tmp_path / "2")

@@ -180,7 +180,7 @@ def _damage(path, kind):
         path.write_text("no image at all")
     elif kind == "empty":
         path.write_bytes(b"")
-    elif kind == "truncated":
+    elif kind in ("truncated", "missing"):
         Image.new("L", (3, 2)).save(path)
         path.write_bytes(path.read_bytes()[:50])
     elif kind == "animated webp":
@@ -190,12 +190,23 @@ def _damage(path, kind):
         )
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "animated webp"])
-def test_a_file_that_cannot_be_decoded_is_named(tmp_path, kind):
+@pytest.mark.parametrize(
+    "kind, reason",
+    [
+        ("text", "is not a JPEG, PNG, BMP, GIF or WebP image"),
+        ("empty", "is not a JPEG, PNG, BMP, GIF or WebP image"),
+        ("truncated", "cannot be decoded: Invalid PNG data, size 50"),
+        ("animated webp", "is an animated WebP image; still ones are decoded"),
+        ("missing", "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_decoded_is_named(tmp_path, kind, reason):
     name = _folder(tmp_path, "a.png", "c.png")
     _damage(tmp_path / "b [1].png", kind)
     dataset = data.load(name)
-    expected = f"{tmp_path}/b [1].png cannot be read as an image"
+    if kind == "missing":
+        (tmp_path / "b [1].png").unlink()
+    expected = f"{tmp_path}/b [1].png {reason}"
     with pytest.raises(InputError) as error:
         list(dataset)
     assert str(error.value) == expected

@@ -1,5 +1,6 @@
 """Views in the pipeline: what they are drawn from, and images of different sizes."""
 
+import io
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import augment, data
+from keras_twins.data import pipeline
 from keras_twins.errors import InputError
 
 COUNT = 7
@@ -151,9 +153,27 @@ def test_a_broken_jpeg_is_named(views, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(whole[: len(whole) // 3])
     files = data.load(f"folder:{tmp_path}")
     dataset = data.two_view_pipeline(files, views, 2, start=(0, 0), cache=False)
-    with pytest.raises(InputError, match=r"broken\.jpg cannot be read as an image"):
+    with pytest.raises(InputError, match=r"broken\.jpg cannot be decoded: .*JPEG data"):
         with data.explain_read_errors(files):
             next(iter(dataset))
+
+
+def test_crops_of_a_jpeg_are_refused_where_the_whole_is(views, tmp_path):
+    file = io.BytesIO()
+    photo = Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    photo.save(file, "JPEG")
+    whole = file.getvalue()
+    cuts = np.linspace(0.3, 1, 24)
+    for number, share in enumerate(cuts):
+        cut = whole[: int(share * len(whole))]
+        (tmp_path / f"{number:02}.jpg").write_bytes(cut)
+    (tmp_path / "tail.jpg").write_bytes(whole + bytes(100))
+    files = data.load(f"folder:{tmp_path}")
+    bad = [path for _, path in data.unreadable(files.source.paths) if path]
+    assert len(bad) in (22, 23)
+    make = pipeline._view_maker(files.source, views)
+    crops = files.source.records().enumerate().map(make).ignore_errors()
+    assert len(list(crops)) == len(cuts) + 1 - len(bad)
 
 
 SERVICE = """

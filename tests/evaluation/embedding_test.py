@@ -149,7 +149,7 @@ def test_a_folder_without_an_exported_model(tmp_path):
     with pytest.raises(InputError, match="no_such.*does not exist"):
         embed(tmp_path / "no_such", dataset)
     tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
-    with pytest.raises(InputError, match="no exported embedding model"):
+    with pytest.raises(InputError, match="not an exported embedding model"):
         embed(tmp_path, dataset)
 
 

@@ -86,7 +86,9 @@ def test_both_signatures_embed_as_the_encoder_does(signatures):
 
 def test_a_picture_that_fails_is_named_by_its_place(signatures):
     encoded = [_png(_pictures()[0]), b"no picture"]
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_bytes\[1\] is no"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"image_bytes\[1\] is not a JPEG"
+    ):
         signatures["serving_default"](image_bytes=tf.constant(encoded))
 
 
@@ -199,7 +201,9 @@ def test_an_empty_batch_before_a_bare_convolution(tmp_path):
 
 def test_a_model_that_answers_otherwise_is_not_published(tmp_path, monkeypatch):
     def save_another(self, version_dir):
-        other = EmbeddingGraph(_encoder(seed=1), SIZE, None, True, 10_000)
+        other = saved_model_module.image_graph(
+            _encoder(seed=1), SIZE, None, True, 10_000
+        )
         save(other, version_dir)
 
     save = EmbeddingGraph.save
@@ -244,7 +248,7 @@ def test_an_unknown_precision_is_refused(tmp_path):
     "output, size, message",
     [
         (lambda x: keras.layers.Flatten()(x), SIZE + 1, "take the pictures"),
-        (lambda x: x, SIZE, "one vector a picture"),
+        (lambda x: x, SIZE, "one vector per picture"),
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused(tmp_path, output, size, message):

@@ -179,7 +179,10 @@ def test_the_image_that_is_refused_is_named(serve, protocol, place):
     with EmbeddingClient(url, batch_size=32) as client:
         with pytest.raises(ImageError) as caught:
             client.embed(images)
-    assert str(caught.value) == f"images[{place}]: is no JPEG, PNG, BMP or GIF picture"
+    assert (
+        str(caught.value)
+        == f"images[{place}]: is not a JPEG, PNG, BMP, GIF or WebP image"
+    )
     assert caught.value.index == place
     # Four batches; the one with the image asked again, halved and halved.
     assert len(server.requests) <= 4 + 1 + 2 * 5
@@ -190,7 +193,7 @@ def test_its_path_names_an_image_that_is_refused(serve, tmp_path):
     for n, path in enumerate(paths):
         path.write_bytes(BAD if n in (2, 4) else IMAGES[n])
     url, _ = serve("http")
-    with pytest.raises(ImageError, match=f"^{paths[2]}: is no JPEG"):
+    with pytest.raises(ImageError, match=f"^{paths[2]}: is not a JPEG"):
         with EmbeddingClient(url, batch_size=2) as client:
             client.embed(paths)
 

@@ -66,8 +66,8 @@ class ScriptedServer:
         bad = [place for place, image in enumerate(together) if b"bad" in image]
         if bad:
             return 400, (
-                f"assertion failed: [image_bytes[{bad[0]}] is no JPEG, PNG, BMP or GIF "
-                "picture]\n\t [[{{node case/Assert}}]]"
+                f"assertion failed: [image_bytes[{bad[0]}] is not a JPEG, PNG, BMP, "
+                "GIF or WebP image]\n\t [[{{node case/Assert}}]]"
             )
         return 200, embeddings(images, self._width)
 

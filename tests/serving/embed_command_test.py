@@ -72,7 +72,7 @@ def test_the_file_that_is_refused_is_named_and_nothing_is_written(
     done = _embed(f"--server={url}", folder, f"--output={output}")
     assert (
         _refused(done)
-        == f"keras-twins: {folder}/6.jpg: is no JPEG, PNG, BMP or GIF picture"
+        == f"keras-twins: {folder}/6.jpg: is not a JPEG, PNG, BMP, GIF or WebP image"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_twins.commands.embed import load_signature
+from keras_twins.commands.embed import load
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
-from keras_twins.serving.images import encode
+from keras_twins.serving.client_images import encode
 
 SHIPPED = pathlib.Path(__file__).parents[3] / "serving" / "tensorflow_serving"
 
@@ -54,7 +54,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(exported, images):
-    embed = load_signature(exported / "embedder" / "1")
+    embed = load(exported / "embedder" / "1")
     return embed([encode(n, image) for n, image in enumerate(images)])
 
 
@@ -71,9 +71,9 @@ def test_the_image_that_the_server_refuses_is_named(url, images, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"\xff\xd8\xff no more")
     with EmbeddingClient(url) as client:
-        with pytest.raises(ImageError, match=f"^{bad}: cannot be embedded: .*JPEG"):
+        with pytest.raises(ImageError, match=f"^{bad}: cannot be decoded: .*JPEG"):
             client.embed([*images[:17], bad, *images[17:]])
-        with pytest.raises(ImageError, match=r"^images\[1\]: is no JPEG, PNG, BMP"):
+        with pytest.raises(ImageError, match=r"^images\[1\]: is not a JPEG, PNG, BMP"):
             client.embed([images[0], b"no picture", b"nor this"])
         with pytest.raises(ImageError, match=r"^images\[0\]: claims 101 x 100 pixels"):
             client.embed([Image.new("L", (101, 100))])

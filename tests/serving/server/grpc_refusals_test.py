@@ -109,7 +109,7 @@ REFUSED = {
         'model_spec { name: "embedder" } inputs { key: "image_bytes" value {'
         'dtype: DT_STRING string_val: "xx" tensor_shape { dim { size: 1 } } } }',
         "INVALID_ARGUMENT",
-        "image_bytes[0] is no JPEG, PNG, BMP or GIF picture",
+        "image_bytes[0] is not a JPEG, PNG, BMP, GIF or WebP image",
     ),
     "scalar picture": (
         'model_spec { name: "embedder" } inputs { key: "image_bytes" value {'

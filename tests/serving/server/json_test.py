@@ -1,5 +1,6 @@
 """JSON to arrays and back, beside TensorFlow Serving's documentation and source."""
 
+import concurrent.futures
 import json
 
 import pytest
@@ -275,3 +276,14 @@ def test_a_dtype_that_json_cannot_hold_is_not_implemented(server):
     status, answer = server.request(TYPES, body)
     assert status == 501
     assert "Conversion of JSON Value: 1 to type: uint16" in json.loads(answer)["error"]
+
+
+def test_what_cannot_be_split_again_is_not_shared(server):
+    def ask(n):
+        body = _identity("sums", inputs=[float(n), 1.0])
+        status, answer = server.request(TYPES, body)
+        return status, json.loads(answer)
+
+    with concurrent.futures.ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(ask, range(20)))
+    assert answers == [(200, {"outputs": n + 1.0}) for n in range(20)]

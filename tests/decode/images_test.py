@@ -6,13 +6,16 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_twins.export.decode import decode_picture
+from keras_twins.decode.base import Limits
+from keras_twins.decode.images import ImageDecoder
 
 MAX_PIXELS = 10_000
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 31, 4), np.uint8)
 
 _decode = tf.function(
-    lambda encoded: decode_picture(encoded, tf.constant("picture 7"), MAX_PIXELS),
+    lambda encoded: ImageDecoder().decode(
+        encoded, tf.constant("file 7"), Limits(max_pixels=MAX_PIXELS)
+    ),
     input_signature=[tf.TensorSpec((), tf.string)],
     autograph=False,
 )
@@ -41,6 +44,7 @@ def _refusal(encoded):
         *[("PNG", mode, 0) for mode in ("1", "L", "LA", "P", "RGB", "RGBA")],
         *[("BMP", mode, 0) for mode in ("L", "P", "RGB", "RGBA")],
         *[("GIF", mode, 0) for mode in ("L", "P", "RGB")],
+        *[("WEBP", mode, 0) for mode in ("L", "RGB", "RGBA")],
         # Two decoders of JPEG may round differently.
         *[("JPEG", mode, 4) for mode in ("L", "RGB", "CMYK")],
     ],
@@ -77,6 +81,14 @@ def test_gif_gives_its_first_frame_and_never_reads_the_others():
     np.testing.assert_array_equal(_decode(bytes(hostile)), _decode(encoded))
 
 
+def test_a_later_frame_of_a_gif_does_not_change_the_size():
+    first = _encode(_rgb().quantize(), "GIF")
+    larger = _encode(_rgb(1).resize((50, 40)).quantize(), "GIF")
+    both = first[:-1] + larger[larger.index(b"\x2c\0\0\0\0") :]
+    assert tf.io.decode_gif(both).shape == (2, 40, 50, 3)
+    np.testing.assert_array_equal(_decode(both), _decode(first))
+
+
 def test_gif_frame_off_the_corner_is_the_picture():
     encoded = bytearray(_encode(_rgb().quantize(), "GIF"))
     frame = encoded.index(b"\x2c\x00\x00\x00\x00")
@@ -105,6 +117,24 @@ def _patched(kind, at, layout):
     return claiming
 
 
+def _webp_claiming(chunk):
+    """A WebP of each of the three kinds: lossy, lossless, lossy with an alpha plane."""
+    image = Image.fromarray(PIXELS).convert("RGBA" if chunk == b"VP8X" else "RGB")
+    encoded = _encode(image, "WEBP", lossless=chunk == b"VP8L")
+    assert encoded[12:16] == chunk
+
+    def claiming(width, height):
+        at, size = {
+            b"VP8 ": (26, struct.pack("<HH", width, height)),
+            b"VP8L": (21, struct.pack("<I", (width - 1) | (height - 1) << 14)),
+            b"VP8X": (24, (width - 1 | (height - 1) << 24).to_bytes(6, "little")),
+        }[chunk]
+        return encoded[:at] + size + encoded[at + len(size) :]
+
+    assert claiming(31, 20) == encoded
+    return claiming
+
+
 @pytest.mark.parametrize(
     "claiming, width, height",
     [
@@ -114,11 +144,14 @@ def _patched(kind, at, layout):
         (_patched("BMP", 18, "<ii"), 2**31 - 1, 2**31 - 1),
         (_jpeg_claiming, 65_000, 65_000),
         (_gif_claiming, 65_000, 65_000),
+        (_webp_claiming(b"VP8 "), 16_383, 16_383),
+        (_webp_claiming(b"VP8L"), 16_384, 16_384),
+        (_webp_claiming(b"VP8X"), 16_384, 16_384),
     ],
 )
 def test_a_header_that_claims_too_much_is_refused_undecoded(claiming, width, height):
     assert (
-        f"picture 7 claims {width} x {height} pixels; 1 to {MAX_PIXELS} are decoded"
+        f"file 7 claims {width} x {height} pixels; 1 to {MAX_PIXELS} are decoded"
         in _refusal(claiming(width, height))
     )
 
@@ -129,23 +162,78 @@ def test_the_largest_picture_allowed_is_decoded():
 
 @pytest.mark.parametrize(
     "encoded",
-    [b"", b"\x89", b"hello", _encode(_rgb(), "TIFF"), _encode(_rgb(), "WEBP")],
+    [b"", b"\x89", b"hello", b"RIFF\x10\0\0\0WAVEfmt ", _encode(_rgb(), "TIFF")],
 )
-def test_what_is_no_picture_is_refused(encoded):
-    assert "picture 7 is no JPEG, PNG, BMP or GIF picture" in _refusal(encoded)
+def test_what_is_not_an_image_is_refused(encoded):
+    assert "file 7 is not a JPEG, PNG, BMP, GIF or WebP image" in _refusal(encoded)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.6])
 def test_a_truncated_picture_is_refused(kind, share):
     encoded = _encode(_rgb(), kind)
     _refusal(encoded[: int(len(encoded) * share)])
 
 
-def test_bmp_variants_that_the_decoder_misreads_are_refused():
-    compressed = bytearray(_encode(_rgb().quantize(), "BMP"))
-    compressed[30] = 1
-    assert "picture 7 is a BMP of a rare kind" in _refusal(bytes(compressed))
+@pytest.mark.parametrize("at, value", [(30, 1), (14, 12), (28, 16), (30, 3)])
+def test_bmp_variants_that_the_decoder_misreads_are_refused(at, value):
+    # Compressed, with a header of 12 bytes, of 16 bits, with masks (but no mask).
+    encoded = bytearray(_encode(_rgb(), "BMP"))
+    encoded[at] = value
+    assert "file 7 is a BMP image of a rare kind" in _refusal(bytes(encoded))
+
+
+def _bmp_with_masks(*masks):
+    """A BMP of 32 bits per pixel that says where red, green and blue lie."""
+    plain = bytearray(_encode(Image.fromarray(PIXELS), "BMP"))
+    plain[10:14] = struct.pack("<I", 66)
+    plain[30:34] = struct.pack("<I", 3)
+    return bytes(plain[:54]) + struct.pack("<III", *masks) + bytes(plain[54:])
+
+
+def test_bmp_masks_are_the_usual_ones_or_refused():
+    usual = _bmp_with_masks(0xFF0000, 0xFF00, 0xFF)
+    np.testing.assert_array_equal(_decode(usual), PIXELS[..., :3])
+    swapped = _bmp_with_masks(0xFF, 0xFF00, 0xFF0000)
+    assert "file 7 is a BMP image of a rare kind" in _refusal(swapped)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_bmp_rows_may_be_stored_from_the_top(mode):
+    image = _rgb().convert(mode)
+    flipped = bytearray(
+        _encode(image.transpose(Image.Transpose.FLIP_TOP_BOTTOM), "BMP")
+    )
+    flipped[22:26] = struct.pack("<i", -20)
+    np.testing.assert_array_equal(_decode(bytes(flipped)), image.convert("RGB"))
+
+
+def test_transparent_colours_of_a_gif_keep_their_colour():
+    opaque = _rgb().quantize(16)
+    encoded = _encode(opaque, "GIF", transparency=opaque.getpixel((0, 0)))
+    assert b"\x21\xf9" in encoded
+    np.testing.assert_array_equal(_decode(encoded), opaque.convert("RGB"))
+
+
+def test_an_animated_webp_never_reaches_the_decoder():
+    frames = [_rgb(seed) for seed in range(2)]
+    encoded = _encode(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True
+    )
+    assert "file 7 is an animated WebP image" in _refusal(encoded)
+
+
+def test_a_jpeg_is_whole_where_it_ends_as_one_ends():
+    decoder, encoded = ImageDecoder(), _encode(_rgb(), "JPEG")
+    assert decoder.is_whole_jpeg(tf.constant(encoded))
+    for other in (
+        encoded[:-1],
+        encoded + b"\0",
+        b"",
+        b"\xff\xd9",
+        _encode(_rgb(), "PNG"),
+    ):
+        assert not decoder.is_whole_jpeg(tf.constant(other))
 
 
 def test_a_palette_that_lies_beyond_the_file_is_black():

@@ -1,0 +1,11 @@
+"""The names by which an exported model is called; see `graph.EmbeddingGraph`."""
+
+from keras_twins.decode.input_names import IMAGE_BYTES
+
+# What TensorFlow Serving takes where a request names no signature.
+SERVING_DEFAULT = "serving_default"
+EMBED_IMAGES = "embed_images"
+IMAGES = "images"
+EMBEDDING = "embedding"
+
+__all__ = ["EMBEDDING", "EMBED_IMAGES", "IMAGES", "IMAGE_BYTES", "SERVING_DEFAULT"]

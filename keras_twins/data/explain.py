@@ -1,0 +1,88 @@
+"""One readable line instead of TensorFlow's error about a file."""
+
+import concurrent.futures
+import contextlib
+import functools
+import pathlib
+import re
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from keras_twins.decode import errors
+from keras_twins.errors import UnreadableImage
+
+_READING = re.compile(r"Decode\w+|ExtractJpegShape|ReadFile")
+
+
+@contextlib.contextmanager
+def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
+    """Turns TensorFlow's error about an unreadable image into one readable line.
+
+    An image that cannot be decoded stops `fit`, or any other loop over a data set,
+    with an error that shows the graph and, for a truncated file, does not name it.
+
+    Args:
+        images: what `kt.data.load` returned.
+
+    Raises:
+        UnreadableImage: naming the file that cannot be read. Errors that do not come
+            from reading images pass unchanged.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise _explained(error, images) or error from None
+
+
+def unreadable_image(decoder, path):
+    """Says why a file cannot be decoded.
+
+    Args:
+        decoder: `keras_twins.decode.base.Decoder`.
+        path: str.
+
+    Returns:
+        `UnreadableImage`, or None for a file that can be decoded.
+    """
+    try:
+        contents = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        return UnreadableImage(f"{path} cannot be read: {error.strerror}")
+    try:
+        with tf.device("CPU:0"):
+            _compiled(decoder)(contents)
+    except tf.errors.OpError as error:
+        return UnreadableImage(f"{path} {errors.reason(error.message)}")
+    return None
+
+
+@functools.cache
+def _compiled(decoder):
+    """The decoder as a graph, in which alone TensorFlow gives reasons as they are."""
+    return tf.function(
+        lambda contents: decoder.decode(contents, tf.constant("the file")),
+        input_signature=[tf.TensorSpec((), tf.string)],
+        autograph=False,
+    )
+
+
+def _explained(error, images):
+    own = errors.label_and_reason(str(error))
+    if own:
+        return UnreadableImage(" ".join(own))
+    source = getattr(images, "source", None)
+    if source is None or source.paths is None or not _READING.search(str(error)):
+        return None
+    return _first_unreadable(source)
+
+
+def _first_unreadable(source):
+    """Why the first file of a source that cannot be read cannot be read."""
+    find = functools.partial(unreadable_image, source.decoder)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for found in pool.map(find, source.paths):
+            if found is not None:
+                pool.shutdown(cancel_futures=True)
+                return found
+    return None
