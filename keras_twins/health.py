@@ -76,9 +76,9 @@ class Collapse(keras.callbacks.Callback):
     Args:
         room: int, the directions that the embeddings of a batch can extend over: the
             smaller of the embedding's width and the batch.
-        settings: `config.collapse`: an `effective_rank` below `rank_share` of the room
-            for `epochs` epochs in a row; `stop`, whether that ends the run.
-        ranks: effective ranks of the epochs that were trained before.
+        settings: `config.collapse`: a `participation_ratio` below `rank_share` of the
+            room for `epochs` epochs in a row; `stop`, whether that ends the run.
+        ranks: participation ratios of the epochs that were trained before.
 
     Raises:
         InputError: out of `fit`, where the settings ask for it.
@@ -93,7 +93,7 @@ class Collapse(keras.callbacks.Callback):
             self._count(rank)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._count(logs["effective_rank"])
+        self._count(logs["participation_ratio"])
         settings = self.settings
         if settings.stop and self._in_a_row >= settings.epochs:
             raise InputError(f"epoch {epoch + 1}: {self._text(logs)}")
@@ -108,7 +108,8 @@ class Collapse(keras.callbacks.Callback):
         return (
             f"the embeddings have collapsed: for {self.settings.epochs} epochs they "
             f"extend over fewer than {self.settings.rank_share:.0%} of {self.room} "
-            f"directions (effective rank {logs['effective_rank']:.1f}); {_SUGGESTION}"
+            "directions (participation ratio "
+            f"{logs['participation_ratio']:.1f}); {_SUGGESTION}"
         )
 
 

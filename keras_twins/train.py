@@ -239,7 +239,9 @@ def _callbacks(config, model, strategy, workdir, position, steps, request, write
     from keras_twins import distribution, health, resume
 
     room = min(model.encoder.output_shape[-1], config.batch_size)
-    ranks = [line["effective_rank"] for line in workdir.read_metrics(position.epoch)]
+    ranks = [
+        line["participation_ratio"] for line in workdir.read_metrics(position.epoch)
+    ]
     found = [
         health.Finite(workdir.checkpoints, position.step),
         *writers,

@@ -7,7 +7,14 @@ import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
-from keras_twins.augment import blur, colour, crops, exact_colour, resampling
+from keras_twins.augment import (
+    blur,
+    colour,
+    crops,
+    exact_colour,
+    pixel_range,
+    resampling,
+)
 from keras_twins.augment import spec as specs
 from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
@@ -92,6 +99,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         self, images: Tensor, keys: Tensor = None, training: bool = True
     ) -> tuple[tf.Tensor, tf.Tensor]:
         images = _as_rgb_or_grey(images)
+        pixel_range.warn_of_unit_range(images, self.value_range)
         if not training:
             return self._plain(images)
         keys = self._image_keys(keys, images)

@@ -15,7 +15,11 @@ _CURVES = (
     ("on_diagonal", "Invariance: mean of Cᵢᵢ", "1 is perfect"),
     ("off_diagonal", "Redundancy: root mean square of Cᵢⱼ", "dashed: chance, 1/√N"),
     ("knn", "kNN accuracy", "of the test images"),
-    ("effective_rank", "Effective rank", "directions the embeddings extend over"),
+    (
+        "participation_ratio",
+        "Participation ratio",
+        "directions the embeddings extend over",
+    ),
     ("learning_rate", "Learning rate", "at the end of each epoch"),
 )
 

@@ -222,11 +222,11 @@ def _redundancy(figures):
 
 
 def _collapse(figures):
-    rank = _last(figures, "test_effective_rank", "effective_rank")
+    rank = _last(figures, "test_effective_rank", "participation_ratio")
     spread = _last(figures, "test_embedding_std", "embedding_std")
     if rank is None:
         return None
-    text = f"The embeddings extend over {rank:.1f} directions (effective rank)"
+    text = f"The embeddings extend over {rank:.1f} directions"
     if figures.embedding_width:
         text += f" of {figures.embedding_width:,}"
     if rank < 2.0 or (spread is not None and spread < 0.02):
@@ -237,7 +237,7 @@ def _collapse(figures):
             "Lower the learning rate, lengthen the warm-up, and see that the projector "
             "has batch norm.",
         )
-    _, history = _curve(figures, "effective_rank")
+    _, history = _curve(figures, "participation_ratio")
     fell = len(history) > 1 and history[-1] < 0.5 * max(history)
     # No batch extends over more directions than it has images.
     room = min(figures.embedding_width or math.inf, figures.batch_size)

@@ -20,7 +20,7 @@ def lines(epochs, **changes):
                 "loss": 260.0 * (1 - done) + 10.0 * done,
                 "on_diagonal": 0.95 * done,
                 "off_diagonal": 0.09,
-                "effective_rank": 20.0 + 10.0 * done,
+                "participation_ratio": 20.0 + 10.0 * done,
                 "embedding_std": 0.8,
                 "knn": 0.9 * min(1.0, 2 * done),
                 "evaluation_seconds": 2.0,

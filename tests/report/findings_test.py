@@ -42,7 +42,7 @@ def test_a_healthy_run_has_nothing_to_try(healthy):
 
 def test_what_is_not_good_says_what_to_try(healthy):
     bad = with_last(
-        healthy, on_diagonal=0.1, off_diagonal=0.5, effective_rank=1.2, knn=0.2
+        healthy, on_diagonal=0.1, off_diagonal=0.5, participation_ratio=1.2, knn=0.2
     )
     for finding in findings.find(dataclasses.replace(bad, input_rate=150.0)):
         assert finding.advice or finding.level == "good", finding
@@ -94,9 +94,9 @@ def test_redundancy_is_measured_in_units_of_chance(healthy, batch_size):
 
 
 def test_collapse(healthy):
-    assert levels(with_last(healthy, effective_rank=1.3))["Collapse"] == "warning"
+    assert levels(with_last(healthy, participation_ratio=1.3))["Collapse"] == "warning"
     assert levels(with_last(healthy, embedding_std=0.001))["Collapse"] == "warning"
-    assert levels(with_last(healthy, effective_rank=12.0))["Collapse"] == "note"
+    assert levels(with_last(healthy, participation_ratio=12.0))["Collapse"] == "note"
     narrow = dataclasses.replace(healthy, embedding_width=2048, batch_size=1024)
     assert levels(narrow)["Collapse"] == "note"
     # A batch of 128 cannot extend over more directions, whatever the width.
