@@ -76,14 +76,14 @@ def _parts(batch):
         batch = batch[:-1]
     if len(batch) == 1:
         return _parts(batch[0])
-    if len(batch) == 2:
-        x, labels = batch
-        return _image(x) if isinstance(x, dict) else x, labels
-    raise ValueError(
-        "Sample weights have no meaning here: the loss compares whole batches. "
-        "Expected a batch of one or two parts; labels of pairs are given as "
-        f"`((view_a, view_b), labels)`. Received: {_describe(batch)}"
-    )
+    if len(batch) > 2:
+        raise ValueError(
+            "Sample weights have no meaning here: the loss compares whole batches. "
+            "Expected a batch of one or two parts; labels of pairs are given as "
+            f"`((view_a, view_b), labels)`. Received: {_describe(batch)}"
+        )
+    x, labels = batch or (None, None)
+    return _image(x) if isinstance(x, dict) else x, labels
 
 
 def _image(example):

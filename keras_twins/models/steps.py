@@ -123,8 +123,9 @@ def _given(method, args, kwargs):
     given |= given.pop("kwargs", {})
     weights = {n: given.get(n) for n in ("sample_weight", "class_weight")}
     refusals.check_arguments(**weights)
-    if isinstance(given.get("x"), types.GeneratorType):
-        given["x"] = _tuples(given["x"])
+    for name in ("x", "validation_data"):
+        if isinstance(given.get(name), types.GeneratorType):
+            given[name] = _tuples(given[name])
     return given
 
 
