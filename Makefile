@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # Tests that hold on every Keras backend; run on those that are installed.
 ANY_BACKEND := tests/losses/golden_test.py tests/optimizers tests/models/encoders_test.py \
-  tests/backends_test.py
+  tests/models/diagnostics_test.py tests/backends_test.py
 
 .PHONY: quickstart test coverage test-backends lint types docs notebooks bench fuzz reproduce drill clean
 

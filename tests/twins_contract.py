@@ -36,7 +36,7 @@ def check_twins(make_model, batch, folder):
     model.save(folder / "model.keras")
     loaded = keras.models.load_model(folder / "model.keras")
     assert type(loaded) is type(model)
-    assert [w.path for w in loaded.weights] == [w.path for w in model.weights]
+    assert [w.shape for w in loaded.weights] == [w.shape for w in model.weights]
     again, expected = (
         m.test_on_batch(batch, return_dict=True) for m in (loaded, model)
     )

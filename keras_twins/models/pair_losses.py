@@ -88,5 +88,7 @@ def batch_mean(values: Tensor, rows: Tensor) -> Tensor:
     """
     group = replicas.current()
     count = ops.cast(ops.shape(rows)[0], "float32")
-    mean = ops.mean(ops.cast(values, "float32"))
-    return group.total(mean * (count / group.sum(count)))
+    values = ops.cast(values, "float32")
+    # A sum of no rows is 0, where a mean would not be a number.
+    share = ops.sum(values) if len(values.shape) else values * count
+    return group.total(share / group.sum(count))

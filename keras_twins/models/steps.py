@@ -93,8 +93,11 @@ class Steps(keras.Model):
     def _record(self, terms, embeddings):
         group = replicas.current()
         rows = group.sum(ops.cast(ops.shape(embeddings)[0], "float32"))
-        embeddings = group.gather(ops.cast(embeddings, "float32"))
-        self._means.update(terms | diagnostics.measure(embeddings), rows)
+        # A gather of replicas forgets the width.
+        gathered = ops.reshape(
+            group.gather(ops.cast(embeddings, "float32")), (-1, embeddings.shape[1])
+        )
+        self._means.update(terms | diagnostics.measure(gathered), rows)
 
 
 class Means:
