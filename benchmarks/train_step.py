@@ -20,6 +20,8 @@ BATCH_SIZE = 256
 HIDDEN = 512
 WEIGHT = 0.0078125
 PARTS = ("input", "forward and backward", "loss", "optimizer")
+# What the step measures of the embeddings, and what it would cost by singular values.
+DIAGNOSTICS = ("diagnostics", "singular values")
 
 
 class KerasStep:
@@ -63,21 +65,26 @@ class KerasStep:
         return {"input": waited - began, "step": time.perf_counter() - waited}
 
     def parts(self):
-        """Seconds of forward and backward, of the loss and of the optimizer."""
-        networks, loss, optimizer = self._cut
+        """Seconds of each of `PARTS` but the input, and of `DIAGNOSTICS`."""
+        networks, loss, optimizer, *diagnostics = self._cut
         pair = [self._tf.constant(view) for view in self.pair]
         z_a, z_b = self._projections
         seconds = {}
         slopes, seconds["loss"] = _timed(loss, z_a, z_b)
         gradients, seconds["forward and backward"] = _timed(networks, *pair, *slopes)
         _, seconds["optimizer"] = _timed(optimizer, gradients)
+        for name, function in zip(DIAGNOSTICS, diagnostics, strict=True):
+            _, seconds[name] = _timed(function, self._embeddings)
         return seconds
 
     def _make_parts(self):
+        from keras_twins.models import diagnostics
+
         tf, model = self._tf, self.model
         width = model.projector.output_shape[-1]
         rng = tf.random.Generator.from_seed(0)
         self._projections = [rng.normal((BATCH_SIZE, width)) for _ in range(2)]
+        self._embeddings = rng.normal((BATCH_SIZE, model.encoder.output_shape[-1]))
 
         @tf.function
         def networks(view_a, view_b, slope_a, slope_b):
@@ -102,7 +109,15 @@ class KerasStep:
             model.optimizer.apply(gradients, model.trainable_variables)
             return model.optimizer.iterations + 0
 
-        return networks, loss, optimizer
+        @tf.function
+        def measure(embeddings):
+            return list(diagnostics.measure(embeddings).values())
+
+        @tf.function
+        def singular_values(embeddings):
+            return tf.linalg.svd(embeddings, compute_uv=False)
+
+        return networks, loss, optimizer, measure, singular_values
 
 
 def _timed(function, *arguments):
@@ -140,6 +155,10 @@ def compare(images, width, rounds):
         if theirs:
             line += f"   PyTorch {_median(torch_steps, part):8.3f} s"
         print(line)
+    step = statistics.median(whole)
+    for name in DIAGNOSTICS:
+        seconds = _median(parts, name)
+        print(f"  {name:22}{1e3 * seconds:8.2f} ms, {seconds / step:.2%} of the step")
     if theirs:
         torch_whole = [sum(row.values()) for row in torch_steps]
         ratio = statistics.median(

@@ -69,9 +69,8 @@ def base(views):
     config.checkpoint = ConfigDict(  # also at the end of each epoch; 0 for never
         {"every_steps": 0, "every_minutes": 10.0, "keep": 3}
     )
-    config.collapse = ConfigDict(  # effective rank, of min(embedding's width, batch)
-        {"rank_share": 0.02, "epochs": 5, "stop": False}
-    )
+    # The participation ratio, as a share of min(embedding's width, batch).
+    config.collapse = ConfigDict({"rank_share": 0.02, "epochs": 5, "stop": False})
 
     # Evaluation, where the data set has labels.
     config.evaluation = ConfigDict(

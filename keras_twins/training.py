@@ -164,13 +164,18 @@ def _callbacks(run, model, position, steps, request, writers):
     """All callbacks: what looks at numbers first, what writes the checkpoint last."""
     config, workdir = run.config, run.workdir
     room = min(model.encoder.output_shape[-1], config.batch_size)
-    ranks = [line["effective_rank"] for line in workdir.read_metrics(position.epoch)]
+    past = workdir.read_metrics(position.epoch)
+    ranks = [line["participation_ratio"] for line in past]
     finite = health.Finite(workdir.checkpoints, position.step)
     several = distribution.several_workers(run.strategy)
     found = [
         finite,
         *writers,
-        health.Collapse(room, past_ranks=ranks, **config.collapse),
+        health.Collapse(
+            room,
+            past_ranks=ranks,
+            **config.collapse,
+        ),
         resume.Checkpoint(
             workdir.checkpoints,
             position,

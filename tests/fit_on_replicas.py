@@ -13,8 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 import keras_twins as kt
+from keras_twins import keys as row_keys
 
-LOSSES = {"barlow_twins": kt.losses.BarlowTwinsLoss, "hsic": kt.losses.HSICLoss}
+LOSSES = {
+    "barlow_twins": kt.losses.BarlowTwinsLoss,
+    "hsic": kt.losses.HSICLoss,
+    # Not of this library: Keras divides what it gives by the number of replicas.
+    "cosine": lambda redundancy_weight, form: keras.losses.CosineSimilarity(),
+}
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(1e-3, momentum=0.9),
     "adam": lambda: keras.optimizers.Adam(1e-3),
@@ -49,12 +55,15 @@ def make_strategy(replicas):
 
 def make_encoder(kind):
     """A residual encoder, or one convolution, whose step is traced much sooner."""
+    regularizer = keras.regularizers.L2(10.0) if kind == "regularised" else None
     if kind == "residual":
         return kt.models.residual_encoder(IMAGE_SHAPE, "small", (8,), (1,))
     return keras.Sequential(
         [
             keras.Input(IMAGE_SHAPE),
-            keras.layers.Conv2D(8, 3, strides=2, use_bias=False),
+            keras.layers.Conv2D(
+                8, 3, strides=2, use_bias=False, kernel_regularizer=regularizer
+            ),
             keras.layers.BatchNormalization(synchronized=True),
             keras.layers.ReLU(),
             keras.layers.GlobalAveragePooling2D(),
@@ -62,10 +71,22 @@ def make_encoder(kind):
     )
 
 
+class Noisy(keras.layers.Layer):
+    """Views with noise that the keys decide."""
+
+    def call(self, images, keys=None, training=True):
+        if not training:
+            return images, images
+        states = (row_keys.image_states(0, view, keys) for view in (0, 1))
+        noise = (row_keys.uniform(s, 0)[:, :, None, None] for s in states)
+        return tuple(images * (0.5 + n) for n in noise)
+
+
 def make_model(spec):
     keras.utils.set_random_seed(1)
     encoder = make_encoder(spec.get("encoder"))
-    model = kt.models.Twins(encoder, kt.models.projector(8, (32, 32)))
+    views = Noisy() if spec.get("views") else None
+    model = kt.models.Twins(encoder, kt.models.projector(8, (32, 32)), views=views)
     loss = LOSSES[spec["loss"]](redundancy_weight=0.01, form=spec["form"])
     model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
     return model
@@ -75,7 +96,8 @@ def train(strategy, spec):
     keras.config.set_dtype_policy(spec.get("precision", "float32"))
     with strategy.scope():
         model = make_model(spec)
-    pairs = tf.data.Dataset.from_tensor_slices(unlike_pairs()).batch(BATCH_SIZE)
+    data = unlike_pairs()[0] if spec.get("views") else unlike_pairs()
+    pairs = tf.data.Dataset.from_tensor_slices(data).batch(BATCH_SIZE)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA

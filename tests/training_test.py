@@ -72,7 +72,9 @@ def test_the_folder_says_what_was_run(run):
     lines = read_metrics(workdir)
     assert [line["epoch"] for line in lines] == list(range(1, 9))
     assert [line["epoch"] for line in lines if "knn" in line] == [4, 8]
-    assert {"loss", "on_diagonal", "off_diagonal", "effective_rank"} <= set(lines[0])
+    assert {"loss", "on_diagonal", "off_diagonal", "participation_ratio"} <= set(
+        lines[0]
+    )
     assert list(workdir.tensorboard.rglob("events.*"))
     assert workdir.read_config().to_dict().keys() == config.to_dict().keys()
 

@@ -7,7 +7,15 @@ import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
-from keras_twins.augment import blur, colour, crops, exact_colour, prepare, resampling
+from keras_twins.augment import (
+    blur,
+    colour,
+    crops,
+    exact_colour,
+    pixel_range,
+    prepare,
+    resampling,
+)
 from keras_twins.augment import spec as specs
 from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
@@ -96,6 +104,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
     def call(
         self, images: Tensor, keys: Tensor = None, training: bool = True
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.convert_to_tensor(images)
+        pixel_range.warn_of_unit_range(images, self.value_range)
         if not training:
             prepared = self.prepare(images)
             return prepared, prepared

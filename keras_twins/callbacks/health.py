@@ -95,7 +95,7 @@ class Collapse(keras.callbacks.Callback):
         rank_share: float in 0..1, the share of the room below which a rank is low.
         epochs: int, how many epochs in a row it must be low.
         stop: bool, whether that ends the run.
-        past_ranks: effective ranks of the epochs that were trained before.
+        past_ranks: participation ratios of the epochs that were trained before.
 
     Raises:
         InputError: out of `fit`, where the settings ask for it.
@@ -112,7 +112,7 @@ class Collapse(keras.callbacks.Callback):
             self._count(rank)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._count(logs["effective_rank"])
+        self._count(logs["participation_ratio"])
         if self.stop and self._in_a_row >= self.epochs:
             raise InputError(f"epoch {epoch + 1}: {self._text(logs)}")
         if self._in_a_row == self.epochs:
@@ -124,9 +124,9 @@ class Collapse(keras.callbacks.Callback):
 
     def _text(self, logs):
         return (
-            f"the embeddings have collapsed: for {self.epochs} epochs they "
-            f"extend over fewer than {self.rank_share:.0%} of {self.room} "
-            f"directions (effective rank {logs['effective_rank']:.1f}); {_SUGGESTION}"
+            f"the embeddings have collapsed: for {self.epochs} epochs they extend over "
+            f"fewer than {self.rank_share:.0%} of {self.room} directions "
+            f"(participation ratio {logs['participation_ratio']:.1f}); {_SUGGESTION}"
         )
 
 

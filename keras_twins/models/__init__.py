@@ -1,5 +1,6 @@
 """Encoders, projector and the model that trains them."""
 
+from keras_twins.models.batches import Pair
 from keras_twins.models.preprocessing import with_normalisation
 from keras_twins.models.projector import projector
 from keras_twins.models.resnet import (
@@ -12,6 +13,7 @@ from keras_twins.models.resnet import (
 from keras_twins.models.twins import Twins
 
 __all__ = [
+    "Pair",
     "Twins",
     "projector",
     "residual_encoder",

@@ -6,39 +6,48 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_twins.types import Tensor
+from keras_twins.models import diagnostics, parts, refusals
+from keras_twins.models.batches import Pair
+from keras_twins.models.pair_losses import as_pair_loss
+from keras_twins.models.steps import Means
+from keras_twins.types import StrPath, Tensor
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 if keras.backend.backend() == "tensorflow":
-    from keras_twins.models.tensorflow_steps import TensorFlowSteps as _Steps
+    from keras_twins.models.tensorflow_steps import BackendSteps
+elif keras.backend.backend() == "jax":
+    from keras_twins.models.jax_steps import BackendSteps
 else:
-
-    class _Steps:  # type: ignore[no-redef]  # One of the two is defined.
-        """Keras's own steps, which call `Twins.compute_loss`."""
+    from keras_twins.models.torch_steps import BackendSteps
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
-class Twins(_Steps, keras.Model):
+class Twins(BackendSteps):
     """An encoder and a projector, trained on two views of each image.
 
     Both views pass through both networks, one after the other, and the loss compares
     the two batches of projections (Barlow Twins, arXiv 2103.03230, figure 1). The
     projector serves the training alone: the encoder's output is the embedding.
 
-    With the TensorFlow backend, `fit` and `evaluate` report `loss` and, of the global
-    batch under any `tf.distribute` strategy,
+    `fit` and `evaluate` report, of the global batch under any `tf.distribute` strategy,
+    `loss` and each of the loss's `term_names` (of Barlow Twins and HSIC `on_diagonal`,
+    the mean of Cᵢᵢ, and `off_diagonal`, the root mean square of Cᵢⱼ, i ≠ j), and of the
+    embeddings of the first view
 
-    - `on_diagonal`: mean of Cᵢᵢ;
-    - `off_diagonal`: root mean square of Cᵢⱼ, i ≠ j;
     - `embedding_std`: mean deviation of a feature of the L2-normalised embeddings,
       times √dim: 1 where they spread evenly, 0 where all are the same;
-    - `effective_rank`: exponential of the entropy of the normalised singular values of
-      a batch of embeddings (Roy & Vetterli, 2007): 1 where they collapsed to a line, at
-      most min(batch_size, dim).
+    - `participation_ratio`: over how many directions the centred embeddings extend,
+      `tr(G)² / ‖G‖²_F` of their Gram matrix (`keras_twins.models.diagnostics`): 1 where
+      they collapsed to a line or a point, at most min(batch_size - 1, dim).
 
-    The last two are measured on the first and then on every sixteenth training step.
+    `fit` takes what Keras's takes: arrays, `tf.data`, `PyDataset` and generators, here
+    of `(view_a, view_b)`, `[view_a, view_b]` or `((view_a, view_b), labels)`; where the
+    model makes the views, of images, `(images, labels)` or dictionaries with `"image"`
+    and perhaps `"label"`. With JAX and PyTorch, the views are made outside.
+
+    Another method overrides `batch_terms`, and nothing else.
 
     Args:
         encoder: `keras.Model` from images `(batch_size, height, width, channels)` to
@@ -49,7 +58,7 @@ class Twins(_Steps, keras.Model):
             `keras_twins.augment.TwoViews`, or None. With it, the model takes pixels in
             0..255, makes the views on its own device and normalises what it embeds;
             without it, the model takes pairs of views, and images normalised as they
-            are.
+            are. It needs the TensorFlow backend.
         **kwargs: as of `keras.Model`.
 
     Call arguments:
@@ -57,8 +66,10 @@ class Twins(_Steps, keras.Model):
           of images, which gives their embeddings.
 
     Raises:
-        ValueError: for an encoder or projector that is not built, embeddings that are
-            not flat, or a projector of another width.
+        ValueError: for an encoder or projector that is not built or has several inputs
+            or outputs, embeddings that are not flat, a projector of another width,
+            views of a size or channels that the encoder does not take, or `views` with
+            another backend than TensorFlow.
 
     Examples:
         >>> import numpy as np, tensorflow as tf, keras_twins as kt
@@ -68,7 +79,7 @@ class Twins(_Steps, keras.Model):
         >>> view_a, view_b = np.random.default_rng(0).normal(size=(2, 64, 16, 16, 3))
         >>> pairs = tf.data.Dataset.from_tensors((view_a, view_b))
         >>> sorted(model.fit(pairs, verbose=0).history)
-        ['effective_rank', 'embedding_std', 'loss', 'off_diagonal', 'on_diagonal']
+        ['embedding_std', 'loss', 'off_diagonal', 'on_diagonal', 'participation_ratio']
         >>> model.embed(view_a).shape
         (64, 16)
     """
@@ -81,18 +92,98 @@ class Twins(_Steps, keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, part in (("encoder", encoder), ("projector", projector)):
-            if not part.built:
-                raise ValueError(
-                    f"The {name} has no weights yet. Expected a built `keras.Model`: "
-                    "give its first layer an input shape. "
-                    f"Received: {name}={part}"
-                )
-        _check_widths(encoder.output_shape, projector.input_shape)
+        parts.check(encoder, projector, views)
         self.encoder = encoder
         self.projector = projector
         self.views = views
+        if views is not None:
+            # The views of a batch are decided by its number, which is saved with the
+            # weights: batches of a run that goes on never get the same ones again.
+            self.batches_seen = self.add_weight(
+                shape=(),
+                initializer="zeros",
+                dtype="int64",
+                trainable=False,
+                autocast=False,
+                aggregation="only_first_replica",
+                name="batches_seen",
+            )
         self.built = True
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As of `keras.Model`, for one loss of two batches of projections.
+
+        Args:
+            optimizer: as of `keras.Model`.
+            loss: loss of `keras_twins.losses`, whose terms are logged; or any
+                `keras.losses.Loss` or function of `(z_a, z_b)`, two tensors of shape
+                `(batch_size, D)`, of which `loss` alone is.
+            loss_weights: None.
+            metrics: None.
+            weighted_metrics: None.
+            **kwargs: as of `keras.Model`.
+
+        Raises:
+            ValueError: for another loss, loss weights or metrics, or a subclass that
+                overrides `compute_loss` or `compute_metrics`, which no step calls.
+        """
+        pair_loss = as_pair_loss(loss)
+        refusals.check_arguments(
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+        )
+        refusals.check_overrides(type(self))
+        super().compile(optimizer, loss=loss, **kwargs)
+        # Keras would build what it makes of a loss by calling it on labels.
+        self._compile_loss = None
+        self.pair_loss = pair_loss
+        self._means = Means(("loss", *self.term_names, *diagnostics.NAMES))
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        # Keras's own leaves a model alone whose `compile` is not Keras's.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the terms that `batch_terms` returns beside `"loss"`."""
+        return tuple(self.pair_loss.term_names)
+
+    def batch_terms(
+        self, pair: Pair, training: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The embeddings of a batch and the loss with its terms.
+
+        All that a step does follows from it: gradients, sums over replicas,
+        regularisation, metrics and diagnostics. A subclass with another objective
+        overrides it, and `term_names` where it has terms of its own.
+
+        Args:
+            pair: `keras_twins.models.Pair`: two views of each image, and the labels
+                that came with them or None.
+            training: bool, whether layers are to act as in training.
+
+        Returns:
+            `(embeddings, terms)`: the encoder's outputs for the first view,
+            `(batch_size, dim)`; and a dictionary of `"loss"` and each of `term_names`,
+            float32 scalars of the global batch: the same on each replica, with the
+            gradient of this replica's share.
+        """
+        embeddings = self.encoder(pair.view_a, training=training)
+        z_a = self.projector(embeddings, training=training)
+        z_b = self.projector(
+            self.encoder(pair.view_b, training=training), training=training
+        )
+        return embeddings, self.pair_loss.terms(z_a, z_b)
 
     def call(
         self, inputs: Tensor | tuple[Tensor, Tensor], training: bool | None = None
@@ -123,24 +214,43 @@ class Twins(_Steps, keras.Model):
         Returns:
             `(N, dim)` float32 array.
         """
+        if self.views is not None:
+            images = self._show_views(images)
         is_array = hasattr(images, "shape")
-        return self.predict(
+        embeddings = self.predict(
             images, batch_size=batch_size if is_array else None, verbose=verbose
         )
+        return embeddings.astype(np.float32)
 
-    def compute_loss(
+    def export(
         self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
-        training: bool = True,
-    ) -> Tensor:
-        """The loss of a pair of projections `y_pred`, on any backend."""
-        loss = self.loss(*y_pred)
-        for regularisation in self.losses:
-            loss = loss + regularisation
-        return loss
+        filepath: StrPath,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As of `keras.Model`; by default of float32 images, whose embeddings it gives.
+
+        Args:
+            filepath: path of what is written.
+            format: as of `keras.Model`.
+            verbose: as of `keras.Model`.
+            input_signature: as of `keras.Model`. By default one batch of any size, of
+                images as `embed` takes them.
+            **kwargs: as of `keras.Model`.
+        """
+        shape = self.encoder.input_shape
+        if self.views is not None:  # which bring images of any size to the encoder's
+            shape = (*(None for _ in shape[:-1]), shape[-1])
+        super().export(
+            filepath,
+            format=format,
+            verbose=verbose,
+            input_signature=input_signature
+            or [keras.InputSpec(shape=shape, dtype="float32")],
+            **kwargs,
+        )
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
@@ -163,18 +273,3 @@ class Twins(_Steps, keras.Model):
                     config[part], custom_objects=custom_objects
                 )
         return cls(**config)
-
-
-def _check_widths(embedding_shape, projector_shape):
-    if len(embedding_shape) != 2:
-        raise ValueError(
-            "The encoder must give one flat embedding an image. Expected an output of "
-            "shape `(batch_size, dim)`: add a pooling layer. "
-            f"Received: encoder.output_shape={embedding_shape}"
-        )
-    if embedding_shape[-1] != projector_shape[-1]:
-        raise ValueError(
-            "The projector does not fit the encoder. Expected an input of width "
-            f"{embedding_shape[-1]}. "
-            f"Received: projector.input_shape={projector_shape}"
-        )

@@ -100,7 +100,7 @@ def told(ranks, capsys, stop=False, before=()):
     )
     found = []
     for epoch, rank in enumerate(ranks):
-        callback.on_epoch_end(epoch, {"effective_rank": rank})
+        callback.on_epoch_end(epoch, {"participation_ratio": rank})
         if "collapsed" in capsys.readouterr().out:
             found.append(epoch)
     return found

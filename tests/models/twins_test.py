@@ -65,15 +65,14 @@ def test_metrics_are_their_definitions(pairs):
     c = losses.cross_correlation(*model((view_a, view_b), training=False)).numpy()
     h = model.encoder(view_a).numpy().astype("float64")
     off = c[~np.eye(len(c), dtype=bool)]
-    shares = np.linalg.svd(h, compute_uv=False)
-    shares /= shares.sum()
+    eigenvalues = np.linalg.eigvalsh(np.cov(h, rowvar=False))
     unit = h / np.linalg.norm(h, axis=1, keepdims=True)
     expected = {
         "loss": float(losses.HSICLoss()(*model((view_a, view_b), training=False))),
         "on_diagonal": np.mean(np.diag(c)),
         "off_diagonal": np.sqrt(np.mean(off**2)),
         "embedding_std": np.mean(unit.std(axis=0)) * np.sqrt(h.shape[1]),
-        "effective_rank": np.exp(-np.sum(shares * np.log(shares))),
+        "participation_ratio": eigenvalues.sum() ** 2 / np.sum(eigenvalues**2),
     }
     assert logs == pytest.approx(expected, rel=1e-3)
 
@@ -86,7 +85,7 @@ def test_a_collapse_is_seen():
     views = np.random.default_rng(0).normal(size=(2, 30, *SHAPE)).astype("float32")
     data = tf.data.Dataset.from_tensors(tuple(views))
     logs = model.evaluate(data, verbose=0, return_dict=True)
-    assert logs["effective_rank"] == pytest.approx(1.0, abs=1e-2)
+    assert logs["participation_ratio"] == pytest.approx(1.0, abs=1e-2)
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -160,20 +159,11 @@ def test_regularisation_is_part_of_the_loss(pairs):
     assert logs["loss"] == pytest.approx(plain + extra, rel=1e-4)
 
 
-def test_parts_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="Expected an input of width 12.*Received"):
-        models.Twins(make_encoder(), models.projector(10, (4,)))
-    flatless = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(4, 3)])
-    with pytest.raises(ValueError, match="one flat embedding.*Received"):
-        models.Twins(flatless, models.projector(4, (4,)))
-    unbuilt = keras.Sequential([keras.layers.Dense(4)])
-    with pytest.raises(ValueError, match="encoder has no weights yet"):
-        models.Twins(unbuilt, models.projector(4, (4,)))
-
-
 def test_single_images_without_views_are_refused(rng):
     model = make_model()
     model.compile("adam", loss=losses.HSICLoss())
     images = rng.normal(size=(8, *SHAPE)).astype("float32")
-    with pytest.raises(ValueError, match="pairs of views.*Received: 1 tensor"):
+    with pytest.raises(
+        ValueError, match=r"pairs of views.*Received: float32 \(8, 8, 8"
+    ):
         model.fit(tf.data.Dataset.from_tensors(images), verbose=0, shuffle=False)

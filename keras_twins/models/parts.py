@@ -1,0 +1,85 @@
+"""Whether an encoder, a projector and a views layer fit each other."""
+
+import keras
+import numpy as np
+
+# Taken for a side of images that the encoder leaves open.
+_ANY_SIDE = 32
+
+
+def check(
+    encoder: keras.Model, projector: keras.Model, views: keras.Layer | None
+) -> None:
+    """Refuses parts from which no `Twins` can be made.
+
+    Args:
+        encoder: as of `Twins`.
+        projector: as of `Twins`.
+        views: as of `Twins`.
+
+    Raises:
+        ValueError: for parts without weights or shapes, parts that do not fit, and
+            views with another backend than TensorFlow.
+    """
+    for name, part in (("encoder", encoder), ("projector", projector)):
+        _check_part(name, part)
+    _check_widths(encoder.output_shape, projector.input_shape)
+    if views is not None:
+        _check_views(views, encoder.input_shape)
+
+
+def _check_part(name, part):
+    if not part.built:
+        raise ValueError(
+            f"The {name} has no weights yet. Expected a built `keras.Model`: give its "
+            f"first layer an input shape. Received: {name}={part}"
+        )
+    for side in ("input_shape", "output_shape"):
+        shape = getattr(part, side, None)
+        if shape is None:
+            raise ValueError(
+                f"The {name} has no `{side}`. Expected a functional or sequential "
+                f"model: `keras.Model(inputs, outputs)`. Received: {name}={part}"
+            )
+        if not all(length is None or isinstance(length, int) for length in shape):
+            raise ValueError(
+                f"The {name} has several {side.removesuffix('_shape')}s. Expected one. "
+                f"Received: {name}.{side}={shape}"
+            )
+
+
+def _check_widths(embedding_shape, projector_shape):
+    if len(embedding_shape) != 2:
+        raise ValueError(
+            "The encoder must give one flat embedding per image. Expected an output of "
+            "shape `(batch_size, dim)`: add a pooling layer. "
+            f"Received: encoder.output_shape={embedding_shape}"
+        )
+    if embedding_shape[-1] != projector_shape[-1]:
+        raise ValueError(
+            "The projector does not fit the encoder. Expected an input of width "
+            f"{embedding_shape[-1]}. "
+            f"Received: projector.input_shape={projector_shape}"
+        )
+
+
+def _check_views(views, input_shape):
+    """Compares a view of one black image with the encoder's input."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "A model that makes the views needs the TensorFlow backend. Expected "
+            "views=None, and `fit` on pairs of views that were made outside. "
+            f"Received: views={views}, backend={keras.backend.backend()}"
+        )
+    sides = [_ANY_SIDE if side is None else side for side in input_shape[1:]]
+    view, _ = views(np.zeros((1, *sides), np.float32), training=False)
+    shape = tuple(view.shape)
+    fits = len(shape) == len(input_shape) and all(
+        side in (None, length)
+        for side, length in zip(input_shape[1:], shape[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            "The views do not fit the encoder. Expected views of shape "
+            f"{tuple(input_shape)}, as the encoder takes them. Received: {shape}"
+        )

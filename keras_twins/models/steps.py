@@ -1,0 +1,147 @@
+"""What one step of `Twins` computes, on any backend.
+
+The files beside this one, one per backend, take the gradient and apply it.
+"""
+
+import inspect
+import types
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_twins import replicas
+from keras_twins.models import batches, diagnostics, refusals
+from keras_twins.models.batches import Pair
+from keras_twins.types import Tensor
+
+
+class Steps(keras.Model):
+    """The loss of a batch and the metrics, all of the global batch.
+
+    A loss value is the same on all replicas, and each replica's gradient is its share
+    of the global one; the optimizer sums them. See `keras_twins.losses.PairLoss`.
+    """
+
+    _means: "Means"
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        """The means that `compile` made, and metrics that a subclass has of its own."""
+        # Keras's own tracker of the loss does not know of replicas.
+        others = [m for m in super().metrics if m is not self._loss_tracker]
+        return [*self._means.metrics, *others] if self.compiled else others
+
+    def objective(self, batch: Any, training: bool) -> Tensor:
+        """This replica's share of the loss of a batch, whose terms go to the metrics.
+
+        Args:
+            batch: what the data give, in any form that `batches` reads.
+            training: whether the step is one of training.
+
+        Returns:
+            float32 scalar, whose gradients are to be summed over replicas.
+        """
+        embeddings, terms = self.batch_terms(self._pair(batch, training), training)
+        self._check(terms)
+        loss = shown = terms["loss"]
+        if self.losses:
+            # Regularisation is the same on all replicas, whose gradients are summed.
+            regularisation = sum(ops.cast(ops.sum(x), "float32") for x in self.losses)
+            loss = loss + regularisation / replicas.current().count
+            shown = shown + regularisation
+        self._record(terms | {"loss": shown}, embeddings)
+        return loss
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """As of `keras.Model`, without weights of samples or classes."""
+        given = _given(super().fit, args, kwargs)
+        if self.views is not None and "x" in given:
+            given["x"] = self._show_views(given["x"])
+        # Keras shuffles arrays alone, and warns of all else without this.
+        x = given.get("x")
+        if hasattr(x, "element_spec") or isinstance(x, types.GeneratorType):
+            given.setdefault("shuffle", False)
+        return super().fit(**given)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """As of `keras.Model`, without weights of samples."""
+        return super().evaluate(**_given(super().evaluate, args, kwargs))
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """As of `keras.Model`, without weights of samples or classes."""
+        return super().train_on_batch(**_given(super().train_on_batch, args, kwargs))
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """As of `keras.Model`, without weights of samples."""
+        return super().test_on_batch(**_given(super().test_on_batch, args, kwargs))
+
+    def _pair(self, batch, training):
+        if self.views is None:
+            return batches.pair(batch)
+        images, labels = batches.images(batch)
+        return Pair(*self._make_views(images, training), labels)
+
+    def _check(self, terms):
+        expected = {"loss", *self.term_names}
+        if set(terms) != expected:
+            raise ValueError(
+                "`batch_terms` and `term_names` differ. Expected the terms "
+                f"{sorted(expected)}. Received: {sorted(terms)}"
+            )
+
+    def _record(self, terms, embeddings):
+        group = replicas.current()
+        rows = group.sum(ops.cast(ops.shape(embeddings)[0], "float32"))
+        # A gather of replicas forgets the width.
+        gathered = ops.reshape(
+            group.gather(ops.cast(embeddings, "float32")), (-1, embeddings.shape[1])
+        )
+        self._means.update(terms | diagnostics.measure(gathered), rows)
+
+
+class Means:
+    """A mean over the samples of an epoch for each name.
+
+    Not a dictionary, which Keras would search for metrics: those of a loss that another
+    `compile` has replaced would stay among the model's.
+
+    Args:
+        names: of the metrics.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.metrics = [keras.metrics.Mean(name=name) for name in names]
+
+    def update(self, values: dict[str, Tensor], rows: Tensor) -> None:
+        """Counts the values of a batch, once for each of its rows."""
+        for metric in self.metrics:
+            value = ops.stop_gradient(values[metric.name])
+            metric.update_state(value, sample_weight=rows)
+
+
+def _given(method, args, kwargs):
+    """The arguments of a call by name, as Keras takes them; refuses weights."""
+    given = inspect.signature(method).bind(*args, **kwargs).arguments
+    given |= given.pop("kwargs", {})
+    weights = {n: given.get(n) for n in ("sample_weight", "class_weight")}
+    refusals.check_arguments(**weights)
+    for name in ("x", "validation_data"):
+        if isinstance(given.get(name), types.GeneratorType):
+            given[name] = _tuples(given[name])
+    return given
+
+
+def _tuples(generator):
+    """Batches of a generator as Keras takes them of generators alone: without lists."""
+    for batch in generator:
+        batch = _without_lists(batch)
+        yield batch if isinstance(batch, tuple) else (batch,)
+
+
+def _without_lists(batch):
+    if isinstance(batch, (tuple, list)):
+        return tuple(map(_without_lists, batch))
+    if isinstance(batch, dict):
+        return {key: _without_lists(value) for key, value in batch.items()}
+    return batch
