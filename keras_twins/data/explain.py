@@ -50,21 +50,10 @@ def unreadable_image(decoder, path):
     except OSError as error:
         return UnreadableImage(f"{path} cannot be read: {error.strerror}")
     try:
-        with tf.device("CPU:0"):
-            _compiled(decoder)(contents)
+        decoder.decode(contents, "the file")
     except tf.errors.OpError as error:
         return UnreadableImage(f"{path} {errors.reason(error.message)}")
     return None
-
-
-@functools.cache
-def _compiled(decoder):
-    """The decoder as a graph, in which alone TensorFlow gives reasons as they are."""
-    return tf.function(
-        lambda contents: decoder.decode(contents, tf.constant("the file")),
-        input_signature=[tf.TensorSpec((), tf.string)],
-        autograph=False,
-    )
 
 
 def _explained(error, images):

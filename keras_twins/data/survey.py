@@ -24,15 +24,15 @@ def unreadable(paths: Sequence[str]) -> Iterator[tuple[int, str | None]]:
     dataset = (
         tf.data.Dataset.from_tensor_slices(file_names(paths))
         .enumerate()
-        .map(_decoded_index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .map(_index_and_size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .ignore_errors()
         .batch(_BATCH)
         .prefetch(1)
     )
     checked = 0
-    for batch in dataset.as_numpy_iterator():
+    for indices, _ in dataset.as_numpy_iterator():
         # The indices of the images that were decoded: those between them were not.
-        for index in batch:
+        for index in indices:
             for missing in range(checked, index):
                 yield missing + 1, paths[missing]
             checked = index + 1
@@ -51,6 +51,6 @@ def fingerprint(paths):
     return hashlib.sha256(b"\0".join(map(os.fsencode, paths))).hexdigest()
 
 
-def _decoded_index(index, path):
-    with tf.control_dependencies([ImageDecoder().read(path)]):
-        return tf.identity(index)
+def _index_and_size(index, path):
+    # The size is asked for because a decoder whose answer nobody needs does not run.
+    return index, tf.size(ImageDecoder().read(path))

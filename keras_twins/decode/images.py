@@ -6,6 +6,8 @@ allocates memory for it, and what a decoder of TensorFlow is known to misread ne
 reaches it.
 """
 
+import functools
+
 import tensorflow as tf
 
 from keras_twins.decode import errors
@@ -34,22 +36,7 @@ class ImageDecoder(Decoder):
     input_name = "image_bytes"
 
     def decode(self, contents, label, limits=DEFAULT_LIMITS):
-        def by(decode):
-            return lambda: decode(contents, label, limits)
-
-        start = tf.strings.substr(contents, 0, 4)
-        is_webp = (start == b"RIFF") & _stands_at(contents, 8, b"WEBP")
-        image = tf.case(
-            [
-                (_stands_at(contents, 0, _JPEG), by(_decode_jpeg)),
-                (start == b"\x89PNG", by(_decode_png)),
-                (start == b"GIF8", by(decode_gif)),
-                (tf.strings.substr(start, 0, 2) == b"BM", by(decode_bmp)),
-                (is_webp, by(_decode_webp)),
-            ],
-            default=by(_refuse),
-        )
-        return tf.ensure_shape(image, (None, None, 3))
+        return _graph(limits)(contents, label)
 
     def is_whole_jpeg(self, contents):
         """Whether bytes, a scalar string tensor, are a JPEG that ends as one ends.
@@ -66,6 +53,34 @@ class ImageDecoder(Decoder):
         height, width, _ = tf.unstack(tf.io.extract_jpeg_shape(contents))
         with size_checked(width, height, label, limits):
             return tf.identity(contents)
+
+
+@functools.cache
+def _graph(limits):
+    """The decoder as one graph, since tracing it anew takes each pipeline a while."""
+
+    def decode(contents, label):
+        def by(decode_kind):
+            return lambda: decode_kind(contents, label, limits)
+
+        start = tf.strings.substr(contents, 0, 4)
+        is_webp = (start == b"RIFF") & _stands_at(contents, 8, b"WEBP")
+        # A GPU has no part in it, but would take the small sums of the headers.
+        with tf.device("CPU:0"):
+            image = tf.case(
+                [
+                    (_stands_at(contents, 0, _JPEG), by(_decode_jpeg)),
+                    (start == b"\x89PNG", by(_decode_png)),
+                    (start == b"GIF8", by(decode_gif)),
+                    (tf.strings.substr(start, 0, 2) == b"BM", by(decode_bmp)),
+                    (is_webp, by(_decode_webp)),
+                ],
+                default=by(_refuse),
+            )
+        return tf.ensure_shape(image, (None, None, 3))
+
+    signature = [tf.TensorSpec((), tf.string)] * 2
+    return tf.function(decode, input_signature=signature, autograph=False)
 
 
 def _decode_jpeg(contents, label, limits):

@@ -63,11 +63,17 @@ def stages(config):
 
 
 def views(config, image_size=None):
-    """The two-view layer of the configuration, for views of one size or full size."""
+    """The two-view layer of the configuration, for views of one size or full size.
+
+    Where evaluation sees images at the size of the views, it prepares them as
+    evaluation does.
+    """
     spec = config.views.to_dict()
     if image_size is not None:
         spec["image_size"] = image_size
-    return TwoViews(spec, seed=config.seed)
+    same_size = spec["image_size"] == config.evaluation.image_size
+    resize = config.evaluation.resize if same_size else None
+    return TwoViews(spec, seed=config.seed, resize=resize)
 
 
 def steps_per_epoch(config, num_images, strategy):

@@ -158,9 +158,13 @@ def test_a_broken_jpeg_is_named(views, tmp_path):
             next(iter(dataset))
 
 
-def test_crops_of_a_jpeg_are_refused_where_the_whole_is(views, tmp_path):
+def test_crops_of_a_jpeg_are_refused_where_the_whole_is(tmp_path):
+    spec = augment.preset("cifar10")
+    small = {"crop_scale": (0.05, 0.1)}
+    spec |= {name: spec[name] | small for name in ("view_a", "view_b")}
+    views = augment.TwoViews(spec | {"image_size": 8})
     file = io.BytesIO()
-    photo = Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    photo = Image.fromarray(RNG.integers(0, 256, (128, 32, 3), dtype=np.uint8))
     photo.save(file, "JPEG")
     whole = file.getvalue()
     cuts = np.linspace(0.3, 1, 24)
