@@ -1,0 +1,1 @@
+"""A run: its checked configuration, its collection and its folder."""

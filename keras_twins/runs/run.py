@@ -1,0 +1,101 @@
+"""One experiment: its checked configuration, its collection, its folder and strategy."""
+
+import keras
+import tensorflow as tf
+
+from keras_twins import data
+from keras_twins.errors import InputError
+from keras_twins.runs import config_check, parts
+
+
+class Run:
+    """What a command works on.
+
+    Args:
+        config: `ConfigDict`, with the keys of `configs/common.py`.
+        workdir: `Workdir` of the run; None where nothing is read or written there.
+        strategy: `tf.distribute.Strategy`; None for the one in whose scope this is.
+
+    Raises:
+        InputError: naming the first key whose value cannot be used.
+    """
+
+    def __init__(self, config, workdir=None, strategy=None):
+        config_check.check(config)
+        self.config = config
+        self.workdir = workdir
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self._bad_images = frozenset()
+        self._sources = {}
+
+    @classmethod
+    def read(cls, workdir, **changed):
+        """The run that a folder holds, without the images that it left out.
+
+        Args:
+            workdir: `Workdir`.
+            **changed: values by key, such as `dataset`, that replace the run's own.
+
+        Raises:
+            InputError: if the folder holds no run.
+        """
+        config = workdir.read_config()
+        config.update(changed)
+        run = cls(config, workdir)
+        run.leave_out(workdir.read_bad_images())
+        return run
+
+    def source(self, split):
+        """The images of a split, opened once.
+
+        Raises:
+            InputError: if there is no such data set or split.
+        """
+        if split not in self._sources:
+            config = self.config
+            source = data.open_source(
+                config.dataset, split, config.data_dir, config.download
+            )
+            self._sources[split] = source.without(self._bad_images)
+        return self._sources[split]
+
+    def has_split(self, split):
+        """Whether the data set has a split of this name."""
+        try:
+            self.source(split)
+        except InputError:
+            return False
+        return True
+
+    @property
+    def train_source(self):
+        """The training images."""
+        return self.source(self.config.train_split)
+
+    def leave_out(self, paths):
+        """Leaves files out of all splits from now on."""
+        self._bad_images = frozenset(paths)
+        self._sources = {
+            split: source.without(self._bad_images)
+            for split, source in self._sources.items()
+        }
+
+    def trained_encoder(self):
+        """The encoder of the run that has ended; it takes pixels in 0..255.
+
+        Raises:
+            InputError: if the run has not ended.
+        """
+        self.workdir.check_ended()
+        return keras.models.load_model(self.workdir.encoder, compile=False)
+
+    def steps_per_epoch(self):
+        """Steps of an epoch.
+
+        Raises:
+            InputError: if the batch cannot be shared by the replicas, or is larger than
+                the collection.
+        """
+        return parts.steps_per_epoch(
+            self.config, self.train_source.num_images, self.strategy
+        )
