@@ -55,26 +55,30 @@ class Steps(keras.Model):
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """As of `keras.Model`, without weights of samples or classes."""
-        given = _given(super().fit, args, kwargs)
+        bound = _bound(super().fit, args, kwargs)
+        given = bound.arguments
         if self.views is not None and "x" in given:
             given["x"] = self._show_views(given["x"])
         # Keras shuffles arrays alone, and warns of all else without this.
         x = given.get("x")
         if hasattr(x, "element_spec") or isinstance(x, types.GeneratorType):
             given.setdefault("shuffle", False)
-        return super().fit(**given)
+        return super().fit(*bound.args, **bound.kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """As of `keras.Model`, without weights of samples."""
-        return super().evaluate(**_given(super().evaluate, args, kwargs))
+        bound = _bound(super().evaluate, args, kwargs)
+        return super().evaluate(*bound.args, **bound.kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """As of `keras.Model`, without weights of samples or classes."""
-        return super().train_on_batch(**_given(super().train_on_batch, args, kwargs))
+        bound = _bound(super().train_on_batch, args, kwargs)
+        return super().train_on_batch(*bound.args, **bound.kwargs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """As of `keras.Model`, without weights of samples."""
-        return super().test_on_batch(**_given(super().test_on_batch, args, kwargs))
+        bound = _bound(super().test_on_batch, args, kwargs)
+        return super().test_on_batch(*bound.args, **bound.kwargs)
 
     def _pair(self, batch, training):
         if self.views is None:
@@ -120,16 +124,16 @@ class Means:
             metric.update_state(value, sample_weight=rows)
 
 
-def _given(method, args, kwargs):
+def _bound(method, args, kwargs):
     """The arguments of a call by name, as Keras takes them; refuses weights."""
-    given = inspect.signature(method).bind(*args, **kwargs).arguments
-    given |= given.pop("kwargs", {})
+    bound = inspect.signature(method).bind(*args, **kwargs)
+    given = bound.arguments
     weights = {n: given.get(n) for n in ("sample_weight", "class_weight")}
     refusals.check_arguments(**weights)
     for name in ("x", "validation_data"):
         if isinstance(given.get(name), types.GeneratorType):
             given[name] = _tuples(given[name])
-    return given
+    return bound
 
 
 def _tuples(generator):
