@@ -8,6 +8,7 @@ import pytest
 PARTS = (
     "augment",
     "callbacks",
+    "collection",
     "data",
     "distribution",
     "evaluation",

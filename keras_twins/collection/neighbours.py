@@ -36,7 +36,7 @@ class Neighbours:
         array([[1. , 0.6]], dtype=float32)
     """
 
-    def __init__(self, embeddings: npt.ArrayLike):
+    def __init__(self, embeddings: npt.ArrayLike) -> None:
         self._embeddings = _matrix("embeddings", embeddings)
         self._lengths = _lengths("embeddings", self._embeddings)
 
@@ -117,10 +117,10 @@ def _blocks(array, k):
 def _rows_at_a_time(width, k):
     """How many embeddings are compared in one step.
 
-    A few thousand stay in the processor's cache. But each block's k nearest have to be
-    put in order, so for a large k larger blocks are faster; up to 128 MB.
+    Each block's k nearest are put in order, so a large k is faster with large blocks. A
+    block takes 128 MB at most, and its similarities 64 MB.
     """
-    return max(1, min(max(4096, 256 * k), 65_536, 2**25 // width))
+    return max(1, min(max(16_384, 256 * k), 65_536, 2**25 // width))
 
 
 def _lengths(name, array):

@@ -92,8 +92,9 @@ def test_other_numbers_are_taken(rng, dtype):
     np.testing.assert_allclose(similarities, cosines, atol=1e-6)
 
 
-def test_a_mapped_file_is_searched_in_blocks(rng, tmp_path):
-    embeddings = rng.normal(size=(40_000, 128)).astype(np.float32)
+def test_a_mapped_file_is_searched_in_blocks(rng, tmp_path, monkeypatch):
+    _set_blocks(monkeypatch, 1000, 2)
+    embeddings = rng.normal(size=(20_000, 64)).astype(np.float32)
     np.save(tmp_path / "e.npy", embeddings)
     mapped = np.load(tmp_path / "e.npy", mmap_mode="r")
     tracemalloc.start()
