@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from keras_twins.augment.prepare import resize_and_crop
 from keras_twins.errors import InputError
-from keras_twins.export.facts import write_facts
+from keras_twins.export.description import write_description
 from keras_twins.export.graph import check_encoder, embed_pixels
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
@@ -124,7 +124,7 @@ def _export(
     )
     with new_version(output_dir) as version:
         answer = convert(function, exported, version.path, reference.pixels)
-        write_facts(
+        write_description(
             version.path / "keras_twins.json",
             exported,
             {name: reference.difference(name, answer)},

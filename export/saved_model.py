@@ -16,7 +16,7 @@ from keras_twins.augment.prepare import resize_and_crop
 from keras_twins.decode.base import Limits
 from keras_twins.decode.images import ImageDecoder
 from keras_twins.export.check import check_c_session, check_parity
-from keras_twins.export.facts import write_facts
+from keras_twins.export.description import write_description
 from keras_twins.export.graph import EmbeddingGraph, check_encoder
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
@@ -92,7 +92,7 @@ def export_saved_model(
             "tensorflow": check_parity(version.path, reference),
             "tensorflow_c_library": check_c_session(version.path, reference),
         }
-        write_facts(
+        write_description(
             version.path / "assets.extra" / "keras_twins.json",
             exported,
             differences,

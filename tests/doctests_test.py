@@ -30,7 +30,6 @@ EXAMPLES = {
         "linear_probe",
         "off_diagonal",
         "on_diagonal",
-        "participation_ratio",
         "uniformity",
     ],
     "losses": [

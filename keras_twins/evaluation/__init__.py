@@ -9,7 +9,6 @@ from keras_twins.evaluation.diagnostics import (
     linear_hsic,
     off_diagonal,
     on_diagonal,
-    participation_ratio,
     uniformity,
 )
 from keras_twins.evaluation.embedding import embed
@@ -36,7 +35,6 @@ __all__ = [
     "linear_probe",
     "off_diagonal",
     "on_diagonal",
-    "participation_ratio",
     "raw_pixels",
     "uniformity",
 ]

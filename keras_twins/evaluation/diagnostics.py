@@ -65,36 +65,6 @@ def effective_rank(z: npt.ArrayLike) -> float:
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
-def participation_ratio(z: npt.ArrayLike) -> float:
-    """Over how many directions embeddings extend, weighted by how far, squared.
-
-    Formula: `tr(G)² / ‖G‖²_F = (Σᵢ σᵢ²)² / Σᵢ σᵢ⁴` with `G = zᵀz`, σ the singular
-    values of z, which is not centred (Gao et al. 2017, bioRxiv 214262; Recanatesi et
-    al. 2019, arXiv 1906.00443). It costs one matrix product, and small singular values
-    count less than in `effective_rank`.
-
-    Args:
-        z: `(N, D)` array of embeddings.
-
-    Returns:
-        From 1, all on one line through the origin, to min(N, D); 0 if z is zero.
-
-    Raises:
-        ValueError: if z is no matrix.
-
-    Examples:
-        >>> import keras_twins as kt
-        >>> round(kt.evaluation.participation_ratio([[1, 0], [0, 1], [0, 0]]), 6)
-        2.0
-    """
-    z = _matrix("z", z)
-    tiny = np.finfo(np.float64).tiny
-    # Fourth powers of very large or very small numbers are no floats.
-    z = z / max(np.abs(z).max(), tiny)
-    gram = z @ z.T if len(z) < z.shape[1] else z.T @ z
-    return float(np.trace(gram) ** 2 / max(np.sum(np.square(gram)), tiny))
-
-
 def covariance_spectrum(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Eigenvalues of the covariance of embeddings.
 

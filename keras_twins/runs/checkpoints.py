@@ -1,7 +1,6 @@
 """Checkpoints of a run: files that are whole, verified, and named by their position."""
 
 import hashlib
-import os
 import re
 import zipfile
 from typing import NamedTuple

@@ -4,8 +4,8 @@ import dataclasses
 import json
 import math
 
-from keras_twins.evaluation import snapshots
 from keras_twins.errors import InputError
+from keras_twins.evaluation import snapshots
 from keras_twins.losses import Levels
 from keras_twins.runs import parts
 from keras_twins.runs.workdir import as_data, flatten

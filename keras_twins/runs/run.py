@@ -1,4 +1,4 @@
-"""One experiment: its checked configuration, its collection, its folder and strategy."""
+"""One experiment: its configuration, its collection, its folder and its strategy."""
 
 import keras
 import tensorflow as tf

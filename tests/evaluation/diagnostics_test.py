@@ -35,27 +35,6 @@ def test_effective_rank_of_known_singular_values():
     assert diagnostics.effective_rank(wide.T) == pytest.approx(expected)
 
 
-def test_participation_ratio_of_known_singular_values():
-    assert diagnostics.participation_ratio(np.eye(5)) == pytest.approx(5.0)
-    # Not centred: the same point again and again is a line, not nothing.
-    assert diagnostics.participation_ratio(np.ones((4, 3))) == pytest.approx(1.0)
-    # Squared singular values 9 and 1.
-    wide = np.array([[3.0, 0, 0], [0, 1.0, 0]])
-    for z in (wide, wide.T, 1e-120 * wide, 1e120 * wide):
-        assert diagnostics.participation_ratio(z) == pytest.approx(100 / 82)
-    assert diagnostics.participation_ratio(np.zeros((4, 3))) == 0.0
-
-
-@pytest.mark.parametrize("shape", [(20, 6), (6, 20)])
-def test_participation_ratio_is_that_of_the_squared_singular_values(shape):
-    z = normal(0, *shape) + 1.0
-    squares = np.linalg.svd(z, compute_uv=False) ** 2
-    expected = squares.sum() ** 2 / np.sum(squares**2)
-    assert diagnostics.participation_ratio(z) == pytest.approx(expected)
-    # Never above the rank that weighs by singular values themselves.
-    assert expected < diagnostics.effective_rank(z)
-
-
 def test_covariance_spectrum_of_known_variances():
     # Variances 1 and 9 along the diagonals, none along the third axis.
     z = np.array([[1, 1, 0], [-1, -1, 0], [3, -3, 0], [-3, 3, 0]]) / math.sqrt(2) + 7.0
@@ -152,7 +131,6 @@ def test_chance_level_of_the_off_diagonal():
     [
         (diagnostics.embedding_std, [np.ones(3)], r"z.shape=\(3,\)"),
         (diagnostics.effective_rank, [np.ones((2, 2, 2))], r"z.shape=\(2, 2, 2\)"),
-        (diagnostics.participation_ratio, [np.ones(3)], r"z.shape=\(3,\)"),
         (diagnostics.uniformity, [np.ones((1, 3))], "N of 2 or more"),
         (diagnostics.linear_hsic, [np.ones((1, 3))] * 2, "N of 2 or more"),
         (diagnostics.alignment, [np.ones((2, 3)), np.ones((2, 4))], "the same shape"),

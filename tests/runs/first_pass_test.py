@@ -8,13 +8,13 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import data
-from keras_twins.runs import first_pass
+from keras_twins.commands.evaluate import evaluate
 from keras_twins.configs import digits
 from keras_twins.errors import InputError
-from keras_twins.commands.evaluate import evaluate
+from keras_twins.runs import first_pass
 from keras_twins.runs.run import Run
-from keras_twins.training import train
 from keras_twins.runs.workdir import Workdir
+from keras_twins.training import train
 
 ONE = tf.distribute.get_strategy()
 ODD = ["a b.png", "new\nline.png", "ζώο.png", "猫.PNG", 'q"uote\\.png', "tab\t.png"]

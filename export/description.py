@@ -9,7 +9,7 @@ import tensorflow as tf
 import keras_twins
 
 
-def write_facts(path, encoder, differences, metadata, **settings):
+def write_description(path, encoder, differences, metadata, **settings):
     """Writes a JSON file about an exported model.
 
     Args:
@@ -20,7 +20,7 @@ def write_facts(path, encoder, differences, metadata, **settings):
         metadata: dict or None. What the user wants to travel with the model.
         **settings: how the model was exported.
     """
-    facts = {
+    description = {
         "keras_twins": keras_twins.__version__,
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
@@ -32,4 +32,4 @@ def write_facts(path, encoder, differences, metadata, **settings):
         "metadata": metadata or {},
     }
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(facts, indent=2) + "\n")
+    path.write_text(json.dumps(description, indent=2) + "\n")
