@@ -125,8 +125,9 @@ def small_run(tmp_path_factory):
         files.write_json(workdir.provenance, ran)
         model = parts.model(config)
         pairs = images.snapshot_pairs(Run(config, workdir), 100)
+        taker = snapshots.Taker(model, pairs)
         for epoch in sorted({0, epochs // 2, epochs}):
-            snapshots.save(workdir.snapshots, snapshots.take(model, pairs, epoch))
+            snapshots.save(workdir.snapshots, taker.take(epoch))
         parts.pixel_encoder(config, model.encoder).save(workdir.encoder)
         made[epochs] = workdir, config
         return made[epochs]

@@ -22,8 +22,8 @@ ONE = tf.distribute.get_strategy()
 
 def small_config(**overrides):
     config = digits.get_config()
-    config.encoder.widths = (16, 32, 64)
-    config.projector = (128, 128)
+    config.encoder.widths = (16, 32)
+    config.projector = (64, 64)
     config.epochs = 8
     config.optimizer.warmup_epochs = 1.0
     config.evaluation.every_epochs = 4

@@ -35,6 +35,7 @@ class Snapshots(keras.callbacks.Callback):
         self.tensorboard = tensorboard
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._taker = snapshots.Taker(self.model, self.pairs)
         if not keras.ops.convert_to_numpy(self.model.optimizer.iterations):
             self._take(0)
 
@@ -44,7 +45,7 @@ class Snapshots(keras.callbacks.Callback):
             self._take(epoch + 1)
 
     def _take(self, epochs):
-        snapshot = snapshots.take(self.model, self.pairs, epochs)
+        snapshot = self._taker.take(epochs)
         if snapshot is None:
             return  # The training has diverged, which its own callback tells.
         snapshots.save(self.directory, snapshot)

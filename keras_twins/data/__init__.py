@@ -2,21 +2,19 @@
 
 from keras_twins.data.evaluation import evaluation_pipeline
 from keras_twins.data.explain import explain_read_errors
-from keras_twins.data.loading import describe, load, open_source
+from keras_twins.data.loading import describe, load
 from keras_twins.data.pipeline import image_batches, two_view_pipeline
-from keras_twins.data.sources import Description, Source, from_arrays
+from keras_twins.data.sources import Description, from_arrays
 from keras_twins.data.survey import unreadable
 
 __all__ = [
     "Description",
-    "Source",
     "describe",
     "evaluation_pipeline",
     "explain_read_errors",
     "from_arrays",
     "image_batches",
     "load",
-    "open_source",
     "two_view_pipeline",
     "unreadable",
 ]

@@ -45,34 +45,61 @@ class Snapshot:
     deviations: np.ndarray
 
 
-def take(model, pairs, epochs):
-    """Takes a snapshot of a `Twins`, in inference mode.
+class Taker:
+    """Takes snapshots of a `Twins` on the same views, in inference mode.
 
     Args:
         model: `keras_twins.models.Twins`.
         pairs: batched `tf.data.Dataset` of `(view_a, view_b)`.
-        epochs: int, how many it has been trained for.
-
-    Returns:
-        `Snapshot`, or None where embeddings or projections are not finite.
     """
-    embeddings, projections = _embed(model, pairs)
-    if not all(np.isfinite(z).all() for z in (*embeddings, *projections)):
-        return None
-    terms = losses.BarlowTwinsLoss().terms(*projections)
-    corner = [z[:, :_FEATURES] for z in projections]
-    return Snapshot(
-        epochs=epochs,
-        count=len(projections[0]),
-        width=projections[0].shape[1],
-        correlation=keras.ops.convert_to_numpy(losses.cross_correlation(*corner)),
-        on_diagonal=float(terms["on_diagonal"]),
-        off_diagonal=float(terms["off_diagonal"]),
-        linear_hsic=float(losses.linear_hsic(*projections)),
-        alignment=diagnostics.alignment(*embeddings),
-        spectrum=diagnostics.covariance_spectrum(embeddings[0]),
-        deviations=embeddings[0].std(axis=0),
-    )
+
+    def __init__(self, model, pairs):
+        self._pairs = pairs
+
+        # A batch of any size: the last one, which is smaller, is not traced anew.
+        @tf.function(input_signature=[pairs.element_spec[0]])
+        def embed(images):
+            embedding = model.encoder(images, training=False)
+            projection = model.projector(embedding, training=False)
+            return tf.cast(embedding, tf.float32), tf.cast(projection, tf.float32)
+
+        self._embed = embed
+
+    def take(self, epochs):
+        """Takes a snapshot of the model as it is now.
+
+        Args:
+            epochs: int, how many it has been trained for.
+
+        Returns:
+            `Snapshot`, or None where embeddings or projections are not finite.
+        """
+        embeddings, projections = self._outputs()
+        if not all(np.isfinite(z).all() for z in (*embeddings, *projections)):
+            return None
+        terms = losses.BarlowTwinsLoss().terms(*projections)
+        corner = [z[:, :_FEATURES] for z in projections]
+        return Snapshot(
+            epochs=epochs,
+            count=len(projections[0]),
+            width=projections[0].shape[1],
+            correlation=keras.ops.convert_to_numpy(losses.cross_correlation(*corner)),
+            on_diagonal=float(terms["on_diagonal"]),
+            off_diagonal=float(terms["off_diagonal"]),
+            linear_hsic=float(losses.linear_hsic(*projections)),
+            alignment=diagnostics.alignment(*embeddings),
+            spectrum=diagnostics.covariance_spectrum(embeddings[0]),
+            deviations=embeddings[0].std(axis=0),
+        )
+
+    def _outputs(self):
+        """Embeddings and projections of both views, `(N, dim)` and `(N, D)`."""
+        outputs = [
+            [part.numpy() for view in pair for part in self._embed(view)]
+            for pair in self._pairs
+        ]
+        a, z_a, b, z_b = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        return (a, b), (z_a, z_b)
 
 
 def save(directory, snapshot):
@@ -92,18 +119,3 @@ def read(directory):
             plain = {k: v.item() if v.ndim == 0 else v for k, v in values.items()}
             found.append(Snapshot(**plain))
     return sorted(found, key=lambda snapshot: snapshot.epochs)
-
-
-def _embed(model, pairs):
-    """Embeddings and projections of both views, float32 `(N, dim)` and `(N, D)`."""
-
-    # A batch of any size: the last one, which is smaller, is not traced anew.
-    @tf.function(input_signature=[pairs.element_spec[0]])
-    def step(images):
-        embedding = model.encoder(images, training=False)
-        projection = model.projector(embedding, training=False)
-        return tf.cast(embedding, tf.float32), tf.cast(projection, tf.float32)
-
-    outputs = [[part.numpy() for v in pair for part in step(v)] for pair in pairs]
-    a, z_a, b, z_b = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-    return (a, b), (z_a, z_b)

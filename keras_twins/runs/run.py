@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_twins import data
+from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
 from keras_twins.runs import config_check, parts
 
@@ -53,7 +53,7 @@ class Run:
         """
         if split not in self._sources:
             config = self.config
-            source = data.open_source(
+            source = open_source(
                 config.dataset, split, config.data_dir, config.download
             )
             self._sources[split] = source.without(self._bad_images)

@@ -14,7 +14,7 @@ from keras_twins import collection, data, pictures
 from keras_twins.commands import neighbours
 from keras_twins.commands.embed import embed_files, load
 from keras_twins.errors import InputError
-from keras_twins.export.graph import EmbeddingGraph
+from keras_twins.export.saved_model import image_graph
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -85,7 +85,7 @@ def model_dir(tmp_path_factory):
     inputs = keras.Input((8, 8, 3))
     encoder = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
     folder = tmp_path_factory.mktemp("exported") / "embedder"
-    EmbeddingGraph(encoder, 8, None, True, 10_000).save(folder / "1")
+    image_graph(encoder, 8, None, True, 10_000).save(folder / "1")
     return folder
 
 

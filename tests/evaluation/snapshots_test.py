@@ -37,7 +37,7 @@ def pairs(rng, count=50):
 def test_its_figures_are_those_of_the_whole_width(rng, width):
     model = Model(rng, width)
     dataset, a, b = pairs(rng)
-    taken = snapshots.take(model, dataset, 7)
+    taken = snapshots.Taker(model, dataset).take(7)
     h = [model.encoder(x, training=False) for x in (a, b)]
     z = [np.asarray(model.projector(x, training=False)) for x in h]
     assert (taken.epochs, taken.count, taken.width) == (7, 50, width)
@@ -58,8 +58,9 @@ def test_its_figures_are_those_of_the_whole_width(rng, width):
 
 def test_what_is_saved_is_read_in_the_order_of_epochs(rng, tmp_path):
     model, (dataset, _, _) = Model(rng, 5), pairs(rng)
+    taker = snapshots.Taker(model, dataset)
     for epochs in (100_000, 0, 50):
-        snapshots.save(tmp_path / "s", snapshots.take(model, dataset, epochs))
+        snapshots.save(tmp_path / "s", taker.take(epochs))
     found = snapshots.read(tmp_path / "s")
     assert [s.epochs for s in found] == [0, 50, 100_000]
     assert isinstance(found[0].on_diagonal, float)
@@ -70,7 +71,7 @@ def test_what_is_saved_is_read_in_the_order_of_epochs(rng, tmp_path):
 def test_a_model_that_has_diverged_has_none(rng):
     model, (dataset, _, _) = Model(rng, 5), pairs(rng)
     model.projector = Linear(np.full((6, 5), np.nan))
-    assert snapshots.take(model, dataset, 1) is None
+    assert snapshots.Taker(model, dataset).take(1) is None
 
 
 def test_the_pairs_are_the_same_ones_each_time(small_run):
