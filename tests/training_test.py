@@ -23,6 +23,7 @@ ONE = tf.distribute.get_strategy()
 def small_config(**overrides):
     config = digits.get_config()
     config.encoder.widths = (16, 32)
+    config.encoder.depths = (1, 1)
     config.projector = (64, 64)
     config.epochs = 8
     config.optimizer.warmup_epochs = 1.0
