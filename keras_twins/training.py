@@ -165,7 +165,7 @@ def _callbacks(run, model, position, steps, request, writers):
     config, workdir = run.config, run.workdir
     room = min(model.encoder.output_shape[-1], config.batch_size)
     past = workdir.read_metrics(position.epoch)
-    ranks = [line["participation_ratio"] for line in past]
+    ratios = [line["participation_ratio"] for line in past]
     finite = health.Finite(workdir.checkpoints, position.step)
     several = distribution.several_workers(run.strategy)
     found = [
@@ -173,7 +173,7 @@ def _callbacks(run, model, position, steps, request, writers):
         *writers,
         health.Collapse(
             room,
-            past_ranks=ranks,
+            past_ratios=ratios,
             **config.collapse,
         ),
         resume.Checkpoint(

@@ -92,24 +92,25 @@ class Collapse(keras.callbacks.Callback):
     Args:
         room: int, the directions that the embeddings of a batch can extend over: the
             smaller of the embedding's width and the batch.
-        rank_share: float in 0..1, the share of the room below which a rank is low.
+        rank_share: float in 0..1. Of the directions beyond the first, which any batch
+            has, the share below which a participation ratio is low.
         epochs: int, how many epochs in a row it must be low.
         stop: bool, whether that ends the run.
-        past_ranks: participation ratios of the epochs that were trained before.
+        past_ratios: participation ratios of the epochs that were trained before.
 
     Raises:
         InputError: out of `fit`, where the settings ask for it.
     """
 
-    def __init__(self, room, *, rank_share, epochs, stop, past_ranks=()):
+    def __init__(self, room, *, rank_share, epochs, stop, past_ratios=()):
         super().__init__()
         self.room = room
         self.rank_share = rank_share
         self.epochs = epochs
         self.stop = stop
         self._in_a_row = 0
-        for rank in past_ranks:
-            self._count(rank)
+        for ratio in past_ratios:
+            self._count(ratio)
 
     def on_epoch_end(self, epoch, logs=None):
         self._count(logs["participation_ratio"])
@@ -118,14 +119,14 @@ class Collapse(keras.callbacks.Callback):
         if self._in_a_row == self.epochs:
             print(f"warning, epoch {epoch + 1}: {self._text(logs)}")
 
-    def _count(self, rank):
-        low = rank < self.rank_share * self.room
+    def _count(self, ratio):
+        low = ratio - 1.0 < self.rank_share * (self.room - 1)
         self._in_a_row = self._in_a_row + 1 if low else 0
 
     def _text(self, logs):
         return (
             f"the embeddings have collapsed: for {self.epochs} epochs they extend over "
-            f"fewer than {self.rank_share:.0%} of {self.room} directions "
+            f"fewer than {self.rank_share:.1%} of {self.room} directions "
             f"(participation ratio {logs['participation_ratio']:.1f}); {_SUGGESTION}"
         )
 

@@ -14,6 +14,11 @@ from keras_twins.report.figures import Finding
 _BOTTLENECK = 0.7
 _NOTICEABLE = 0.35
 
+# Shares of the directions there are. A participation ratio is several times smaller
+# than an effective rank: 11 beside 100 after three epochs of CIFAR-10.
+_NARROW_RANK = 0.05
+_NARROW_RATIO = 0.01
+
 
 def find(figures):
     """What the figures say, in the order in which it should be read.
@@ -134,7 +139,8 @@ def _collapse(figures):
     fell = len(history) > 1 and history[-1] < 0.5 * max(history)
     # No batch extends over more directions than it has images.
     room = min(figures.embedding_width or math.inf, figures.batch_size)
-    narrow = rank < 0.05 * room
+    measured = figures.last("test_effective_rank") is not None
+    narrow = rank < (_NARROW_RANK if measured else _NARROW_RATIO) * room
     if fell or narrow:
         why = "half of what they had" if fell else "few of those there are"
         return Finding(

@@ -96,7 +96,7 @@ def test_a_number_that_is_not_finite_never_reaches_a_checkpoint(tmp_path, monkey
 def told(ranks, capsys, stop=False, before=()):
     """The epochs in which a run is warned of, or ended for, a rank below 2."""
     callback = health.Collapse(
-        100, rank_share=0.02, epochs=3, stop=stop, past_ranks=before
+        100, rank_share=0.02, epochs=3, stop=stop, past_ratios=before
     )
     found = []
     for epoch, rank in enumerate(ranks):
@@ -113,7 +113,7 @@ def test_a_collapse_is_told_once_and_again_after_a_recovery(capsys):
 
 
 def test_a_collapse_ends_the_run_where_asked(capsys):
-    with pytest.raises(InputError, match=r"epoch 3: .*2% of 100 directions"):
+    with pytest.raises(InputError, match=r"epoch 3: .*2.0% of 100 directions"):
         told([1, 1, 1, 1], capsys, stop=True)
 
 

@@ -106,7 +106,7 @@ def test_collapse(healthy):
     assert levels(with_last(healthy, participation_ratio=1.3))["Collapse"] == "warning"
     assert levels(with_last(healthy, embedding_std=0.001))["Collapse"] == "warning"
     assert levels(with_last(healthy, participation_ratio=12.0))["Collapse"] == "note"
-    narrow = dataclasses.replace(healthy, embedding_width=2048, batch_size=1024)
+    narrow = dataclasses.replace(healthy, embedding_width=8192, batch_size=4096)
     assert levels(narrow)["Collapse"] == "note"
     # A batch of 128 cannot extend over more directions, whatever the width.
     assert levels(dataclasses.replace(healthy, embedding_width=2048))["Collapse"] == (
