@@ -69,7 +69,7 @@ def base(views):
     config.checkpoint = ConfigDict(  # also at the end of each epoch; 0 for never
         {"every_steps": 0, "every_minutes": 10.0, "keep": 3}
     )
-    # The participation ratio less 1, as a share of min(embedding's width, batch) less 1:
+    # Participation ratio less 1, as a share of min(embedding's width, batch) less 1:
     # 0.09 after the digits, 0.08 after three epochs of CIFAR-10. 0 is a collapse.
     config.collapse = ConfigDict({"rank_share": 0.005, "epochs": 5, "stop": False})
 
