@@ -26,10 +26,11 @@ TABLE = pathlib.Path(__file__).with_name("mutants.toml")
 SHARE = 0.95
 KILLED, SURVIVED = "killed", "survived"
 
-_NOT_COPIED = shutil.ignore_patterns(
-    *(".git", ".venv", ".*_cache", "__pycache__", "*.egg-info"),
-    *("build", "dist", "runs", "site"),
+_NEVER_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", "__pycache__", "*.egg-info"
 )
+# Of the project's own folder; a package may have the same name.
+_OUTPUTS = {"build", "dist", "runs", "site"}
 _PYTEST = (sys.executable, "-m", "pytest", "-x", "-n0", "-q", "-p", "no:cacheprovider")
 
 
@@ -77,7 +78,12 @@ def read(table):
 
 def copy(root, folder):
     """Copies a project, with its packages where they are once it is installed."""
-    shutil.copytree(root, folder, ignore=_NOT_COPIED)
+
+    def left_out(directory, names):
+        outputs = _OUTPUTS if pathlib.Path(directory) == pathlib.Path(root) else set()
+        return _NEVER_COPIED(directory, names) | outputs
+
+    shutil.copytree(root, folder, ignore=left_out)
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     for package, path in project["tool"]["setuptools"]["package-dir"].items():
         place = folder / package.replace(".", "/")
