@@ -40,8 +40,9 @@ def thumbnail(image, side):
     """
     pixels = np.round(np.clip(image, 0, 255)).astype(np.uint8)
     picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
-    sharp = Image.Resampling.NEAREST if side > min(picture.size) else None
-    return ImageOps.fit(picture, (side, side), sharp or Image.Resampling.LANCZOS)
+    enlarged = side > min(picture.size)
+    method = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
+    return ImageOps.fit(picture, (side, side), method)
 
 
 def sprite(pictures):

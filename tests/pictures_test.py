@@ -35,6 +35,13 @@ def test_thumbnails_come_in_the_order_of_the_dataset():
     np.testing.assert_array_equal(found[:, 0, 0, 0], np.arange(5))
 
 
+def test_enlarged_pixels_stay_sharp():
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[0, 0] = image[1, 1] = 255
+    found = np.asarray(pictures.thumbnail(image, 8))
+    np.testing.assert_array_equal(found, image.repeat(4, 0).repeat(4, 1))
+
+
 def test_grey_and_float_images_have_thumbnails():
     found = np.asarray(pictures.thumbnail(np.full((4, 4, 1), 300.0), 6))
     np.testing.assert_array_equal(found, np.full((6, 6, 3), 255))

@@ -70,13 +70,12 @@ class _NpyRows:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-class _NpyWriter:
-    """Embeddings in a `.npy` file; paths and labels beside it."""
+class _NumpyWriter:
+    """What both of NumPy's formats do until they are finished."""
 
-    def __init__(self, beside, path):
-        self._path = path
-        self._file = open(beside, "wb")
-        self._rows = _NpyRows(self._file)
+    def __init__(self, file):
+        self._file = file
+        self._rows = _NpyRows(file)
         self._columns = _Columns()
 
     def __enter__(self):
@@ -88,6 +87,14 @@ class _NpyWriter:
     def append(self, rows, paths, labels):
         self._rows.append(rows)
         self._columns.append(paths, labels)
+
+
+class _NpyWriter(_NumpyWriter):
+    """Embeddings in a `.npy` file; paths and labels beside it."""
+
+    def __init__(self, beside, path):
+        super().__init__(open(beside, "wb"))
+        self._path = path
 
     def finish(self):
         self._rows.finish()
@@ -113,26 +120,14 @@ def _companion(path, name):
     return path.with_suffix(f".{name}.npy")
 
 
-class _NpzWriter:
+class _NpzWriter(_NumpyWriter):
     """Arrays `embeddings`, `paths` and `labels` in a `.npz` file, not compressed."""
 
     def __init__(self, beside, path):
-        self._beside = beside
         # The shape stands before the rows, and nothing in an archive can be changed. So
         # the rows wait in a file without a name, which goes when it is closed.
-        self._file = tempfile.TemporaryFile(dir=path.parent)
-        self._rows = _NpyRows(self._file)
-        self._columns = _Columns()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-
-    def append(self, rows, paths, labels):
-        self._rows.append(rows)
-        self._columns.append(paths, labels)
+        super().__init__(tempfile.TemporaryFile(dir=path.parent))
+        self._beside = beside
 
     def finish(self):
         self._rows.finish()
