@@ -10,11 +10,12 @@ SCRIPT = pathlib.Path(__file__).parent / "derivatives_on_replicas.py"
 
 
 def test_replicas_have_the_second_derivatives_and_constants_of_one():
+    paths = [str(SCRIPT.parent.parent), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, SCRIPT],
         # oneDNN, the default on some processors, gives an empty shard a wrong shape.
         env=os.environ
-        | {"TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONPATH": str(SCRIPT.parent.parent)},
+        | {"TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         timeout=500,
