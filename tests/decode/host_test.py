@@ -80,6 +80,7 @@ def test_the_size_of_a_gif_is_its_first_frames(tmp_path):
     contents[6:10] = b"\x64\x00\x50\x00"  # A canvas of 100 x 80 pixels.
     path = tmp_path / "a.gif"
     path.write_bytes(contents)
-    assert Image.open(path).size == (100, 80)
+    with Image.open(path) as image:
+        assert image.size == (100, 80)
     height, width, _ = ImageDecoder().read(str(path)).shape
     assert host.size(path) == (width, height) == (31, 20)
