@@ -2,7 +2,7 @@
 
 from keras_twins.decode.input_names import IMAGE_BYTES
 
-# What TensorFlow Serving takes where a request names no signature.
+# TensorFlow Serving takes this one if a request names none.
 SERVING_DEFAULT = "serving_default"
 EMBED_IMAGES = "embed_images"
 IMAGES = "images"

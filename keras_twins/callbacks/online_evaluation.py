@@ -1,4 +1,4 @@
-"""What the embedding is worth, measured while a training goes on."""
+"""Measures the embedding while a training goes on."""
 
 import time
 from typing import Any
@@ -84,6 +84,6 @@ class OnlineEvaluation(keras.callbacks.Callback):
                 *bank, features, labels, k=k, temperature=self.temperature
             )
         except InputError as error:
-            # Labels that cannot be used are no reason to stop a training without them.
+            # The training does not need the labels, so it goes on without them.
             print(f"no kNN accuracy while training: {error}")
             self.train = None

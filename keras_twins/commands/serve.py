@@ -6,6 +6,7 @@ For a laptop and for tests: clients that work with it work with TensorFlow Servi
 which reads the same configuration files.
 """
 
+import functools
 import os
 
 from absl import flags as absl_flags
@@ -16,93 +17,56 @@ from keras_twins.errors import InputError
 
 
 def define_flags(flags):
-    absl_flags.DEFINE_string(
+    string = functools.partial(absl_flags.DEFINE_string, flag_values=flags)
+    integer = functools.partial(absl_flags.DEFINE_integer, flag_values=flags)
+    number = functools.partial(absl_flags.DEFINE_float, flag_values=flags)
+    string(
         "model_dir",
         None,
         "Folder of an exported model; its newest version is served under its name.",
-        flag_values=flags,
     )
-    absl_flags.DEFINE_string(
+    string(
         "model_config_file",
         None,
         "Instead of --model_dir: TensorFlow Serving's ModelServerConfig, a text proto.",
-        flag_values=flags,
     )
-    absl_flags.DEFINE_string(
-        "host", "127.0.0.1", "Address to listen at; 0.0.0.0 is all.", flag_values=flags
-    )
-    absl_flags.DEFINE_integer(
-        "rest_port",
-        8501,
-        "Port for REST; 0 takes a free one.",
-        0,
-        65_535,
-        flag_values=flags,
-    )
-    absl_flags.DEFINE_integer(
-        "grpc_port",
-        8500,
-        "Port for gRPC; 0 takes a free one.",
-        0,
-        65_535,
-        flag_values=flags,
-    )
-    absl_flags.DEFINE_integer(
+    string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 is all.")
+    integer("rest_port", 8501, "Port for REST; 0 takes a free one.", 0, 65_535)
+    integer("grpc_port", 8500, "Port for gRPC; 0 takes a free one.", 0, 65_535)
+    integer(
         "max_batch_size",
         32,
         "Images of many requests that run together.",
         lower_bound=1,
-        flag_values=flags,
     )
-    absl_flags.DEFINE_float(
+    number(
         "batch_timeout_ms",
         0.0,
         "How long an image waits for others, in milliseconds. While a batch runs the "
         "next one gathers in any case.",
         lower_bound=0,
-        flag_values=flags,
     )
-    absl_flags.DEFINE_string(
+    string(
         "batching_parameters_file",
         None,
         "Instead of the two above: TensorFlow Serving's BatchingParameters, a text "
         "proto.",
-        flag_values=flags,
     )
-    absl_flags.DEFINE_float(
-        "poll_seconds",
-        1.0,
-        "Pause between looks for new versions.",
-        lower_bound=0.01,
-        flag_values=flags,
+    number(
+        "poll_seconds", 1.0, "Pause between looks for new versions.", lower_bound=0.01
     )
-    absl_flags.DEFINE_integer(
-        "max_body_mib",
-        64,
-        "Size of a request, in MiB; larger ones are refused.",
-        1,
-        flag_values=flags,
+    integer(
+        "max_body_mib", 64, "Size of a request, in MiB; larger ones are refused.", 1
     )
-    absl_flags.DEFINE_integer(
-        "max_instances",
-        1024,
-        "Images of one request; more are refused.",
-        lower_bound=1,
-        flag_values=flags,
+    integer(
+        "max_instances", 1024, "Images of one request; more are refused.", lower_bound=1
     )
-    absl_flags.DEFINE_integer(
-        "max_requests",
-        256,
-        "Requests at a time; others are told to try later.",
-        1,
-        flag_values=flags,
-    )
-    absl_flags.DEFINE_float(
+    integer("max_requests", 256, "Requests at a time; others are told to try later.", 1)
+    number(
         "request_timeout_s",
         30.0,
         "Seconds for a client to send a request, and for the server to answer it.",
         lower_bound=0.1,
-        flag_values=flags,
     )
 
 
