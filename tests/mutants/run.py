@@ -3,9 +3,9 @@
     make mutants
     python tests/mutants/run.py --only lars_decays_what_is_excluded
 
-Each mutant of mutants.toml is made in a copy of the project: the checkout stays as it
-is. The exit status is 0 only where the tests notice at least 95 % of the mutants, and
-where the table explains each of the others.
+The tables beside this file, one per room, hold the mutants. Each is made in a copy of the
+project: the checkout stays as it is. The exit status is 0 only where the tests notice at
+least 95 % of the mutants, and where a table explains each of the others.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import time
 import tomllib
 
 ROOT = pathlib.Path(__file__).parents[2]
-TABLE = pathlib.Path(__file__).with_name("mutants.toml")
+TABLES = sorted(pathlib.Path(__file__).parent.glob("*.toml"))
 SHARE = 0.95
 KILLED, SURVIVED = "killed", "survived"
 
@@ -201,7 +201,7 @@ def main(arguments=None):
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="try these mutants")
     only = parser.parse_args(arguments).only
-    mutants = read(TABLE)
+    mutants = [mutant for table in TABLES for mutant in read(table)]
     unknown = set(only or ()) - {mutant.name for mutant in mutants}
     if unknown:
         parser.error(f"unknown mutant {', '.join(sorted(unknown))}")

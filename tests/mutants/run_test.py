@@ -1,4 +1,4 @@
-"""The driver on a toy project, and the table of mutants against the code as it is."""
+"""The driver on a toy project, and the tables of mutants against the code as it is."""
 
 import ast
 import pathlib
@@ -7,7 +7,7 @@ import pytest
 from mutants import run
 from mutants.run import KILLED, SURVIVED, Mutant
 
-MUTANTS = run.read(run.TABLE)
+MUTANTS = [mutant for table in run.TABLES for mutant in run.read(table)]
 TOY_TEST = """
 from toys import parts, toy
 
