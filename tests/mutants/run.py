@@ -3,9 +3,9 @@
     make mutants
     python tests/mutants/run.py --only lars_decays_what_is_excluded
 
-The tables beside this file, one per room, hold the mutants. Each is made in a copy of the
-project: the checkout stays as it is. The exit status is 0 only where the tests notice at
-least 95 % of the mutants, and where a table explains each of the others.
+The tables beside this file, one per room, hold the mutants. Each is made in a copy of
+the project: the checkout stays as it is. The exit status is 0 only where the tests
+notice at least 95 % of the mutants, and where a table explains each of the others.
 """
 
 import argparse
