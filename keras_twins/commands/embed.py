@@ -19,6 +19,7 @@ from keras_twins.collection.files import check_output
 from keras_twins.commands import cli
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.decode import errors
+from keras_twins.decode.host import IMAGE_SUFFIXES
 from keras_twins.errors import InputError
 from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.export.versions import newest_version
@@ -27,7 +28,6 @@ from keras_twins.serving.client_images import ImageError, encode
 
 TAKES_PATHS = True
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _VALUES_PRINTED = 4
 
 

@@ -44,8 +44,7 @@ def define_flags(flags):
 
 def main(flags, paths):
     workdir = Workdir(flags.workdir)
-    workdir.read_config()  # A folder without a run is said before TensorFlow starts.
-    workdir.check_ended()
+    workdir.check_ended()  # Said before TensorFlow starts.
     percentages = [_percentage(text) for text in flags.finetune]
     changed = {key: flags[key].value for key in _OF_THE_RUN if flags[key].value}
     if flags.temperature is not None:

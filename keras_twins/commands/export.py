@@ -52,8 +52,7 @@ def define_flags(flags):
 
 def main(flags, paths):
     workdir = Workdir(flags.workdir)
-    workdir.read_config()  # A folder without a run is said before TensorFlow starts.
-    workdir.check_ended()
+    workdir.check_ended()  # Said before TensorFlow starts.
     output = Path(flags.output)
     if flags.name is not None:
         # What stands in a URL as it is, and cannot be taken for a version's number.

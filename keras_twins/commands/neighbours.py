@@ -94,7 +94,7 @@ def of_run(folder, queries, k, verbose=0):
             embeddings that are not finite.
     """
     workdir = Workdir(folder)
-    workdir.read_config()  # A folder without a run is said before TensorFlow starts.
+    workdir.check_ended()  # Said before TensorFlow starts.
     for query in queries:
         _check_exists(query)
     start_tensorflow()

@@ -14,7 +14,6 @@ from keras_twins.decode import host
 from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _SPLITS = ("train", "test", "val", "validation")
 _ANNOTATIONS = "val_annotations.txt"
 _NO_CLASS = "images"
@@ -45,6 +44,8 @@ class FolderSource(Source):
             self._labels = np.searchsorted(names, classes).astype(np.int64)
 
     def without(self, paths):
+        if not paths:
+            return self
         kept = np.array([path not in paths for path in self.paths])
         if kept.all():
             return self
@@ -130,7 +131,7 @@ def _list_images(name, root):
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}") from error
     if not files:
-        suffixes = ", ".join(SUFFIXES)
+        suffixes = ", ".join(host.IMAGE_SUFFIXES)
         raise InputError(f"{name} has no images in it ({suffixes})")
     return files
 
@@ -145,7 +146,9 @@ def _walk(folder, prefix, above, files):
                 continue
             if _is_folder(entry):
                 found.append((entry.name, True))
-            elif entry.name.lower().endswith(SUFFIXES) and _may_be_file(entry):
+            elif entry.name.lower().endswith(host.IMAGE_SUFFIXES) and _may_be_file(
+                entry
+            ):
                 found.append((entry.name, False))
     for name, is_folder in sorted(found):
         if not is_folder:

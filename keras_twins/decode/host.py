@@ -4,6 +4,9 @@ import io
 
 from PIL import Image
 
+# How the names of files end that are taken for images where a folder is listed.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+
 # What PNG holds as it is; the graph makes RGB of it as it does of a file.
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 

@@ -130,7 +130,7 @@ class Workdir:
         return [line for line in lines if line["epoch"] <= epochs]
 
     def check_begun(self):
-        """Raises InputError unless the run has trained for an epoch."""
+        """Raises InputError unless a run is there that has trained for an epoch."""
         self.read_config()
         if not self.read_metrics():
             raise InputError(
@@ -139,7 +139,8 @@ class Workdir:
             )
 
     def check_ended(self):
-        """Raises InputError unless the run has ended with an encoder."""
+        """Raises InputError unless a run is there that has ended with an encoder."""
+        self.read_config()
         if not self.encoder.exists():
             raise InputError(
                 f"--workdir={self.path} has no encoder.keras: its run has not ended"
