@@ -74,15 +74,13 @@ def _print_row(kind, row):
 def _read_all(files):
     """Yields each file and what the reader found, in a process that may end."""
     spawning = multiprocessing.get_context("spawn")
-    reader = None
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    here, there = spawning.Pipe()
+    reader = spawning.Process(target=_reader, args=(there,), daemon=True)
+    reader.start()
+    there.close()
+    here.recv()
     for path in files:
-        if reader is None:
-            here, there = spawning.Pipe()
-            reader = spawning.Process(target=_reader, args=(there,), daemon=True)
-            reader.start()
-            there.close()
-            here.recv()
         here.send(path)
         try:
             if not here.poll(_SECONDS.value):
@@ -90,16 +88,10 @@ def _read_all(files):
             yield path, here.recv()
         except EOFError:
             reader.kill()
-            reader.join()
-            reader = None
-            yield (
-                path,
-                {
-                    "format": "CRASH, HANG",
-                    "pillow": None,
-                    "differ": 0,
-                },
-            )
+            raise SystemExit(
+                f"{path}: the process that read it ended or hung"
+            ) from None
+    here.send(None)
 
 
 def _reader(connection):
@@ -107,8 +99,8 @@ def _reader(connection):
     warnings.simplefilter("ignore")
     sides = Sides()
     connection.send("ready")
-    while True:
-        connection.send(sides.compare(connection.recv()))
+    while path := connection.recv():
+        connection.send(sides.compare(path))
 
 
 class Sides:
