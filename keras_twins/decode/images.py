@@ -114,7 +114,8 @@ def _graph(limits, levels):
             start = kinds.IN_GRAPH[kind]
             return tf.strings.substr(head, 0, len(start)) == start
 
-        head = between(contents, 0, 12)
+        # With zeros, as a part of a string that is shorter is an error.
+        head = between(contents, 0, 12) + bytes(12)
         is_webp = (tf.strings.substr(head, 0, 4) == b"RIFF") & (
             tf.strings.substr(head, 8, 4) == b"WEBP"
         )
