@@ -68,9 +68,8 @@ class ImageDecoder(Decoder):
         """
         length = tf.strings.length(contents)
         end = between(contents, tf.maximum(length - 2, 0), length)
-        return _stands_at(contents, 0, kinds.IN_GRAPH[kinds.JPEG]) & (
-            end == b"\xff\xd9"
-        )
+        starts = _stands_at(contents, 0, kinds.IN_GRAPH[kinds.JPEG])
+        return starts & (end == b"\xff\xd9")
 
     def jpeg_parts(self, contents, label, limits=DEFAULT_LIMITS):
         """A JPEG of which only parts are decoded, turned as `decode` turns it.

@@ -284,7 +284,7 @@ def test_a_jpeg_is_whole_where_it_ends_as_one_ends():
 
 def test_a_palette_is_as_long_as_the_header_says():
     broken = bytearray(_encode(_rgb().quantize(), "BMP"))
-    broken[46] = 1
+    broken[46:50] = struct.pack("<I", 1)
     broken[54:58] = bytes(4)
     assert not np.any(_decode(bytes(broken)))
 
