@@ -104,6 +104,8 @@ def png(image):
 def oriented_size(image):
     """Width and height as they are once the image is turned."""
     width, height = image.size
+    if image.format == "TIFF":  # Pillow gives the size of a turned one.
+        return width, height
     try:
         sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
     except Exception:  # A torn block, as above.

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from keras_twins.decode import errors, host
 from keras_twins.decode.images import ImageDecoder
@@ -91,6 +91,8 @@ def test_the_size_of_a_gif_is_its_canvas_s(tmp_path):
 
 
 RGB = SMOOTH.convert("RGB")
+TURNED = Image.Exif()
+TURNED[274] = 8
 FRAMES = {"save_all": True, "append_images": [RGB.rotate(180)]}
 
 
@@ -102,13 +104,15 @@ FRAMES = {"save_all": True, "append_images": [RGB.rotate(180)]}
         ("TIFF", {"compression": "jpeg"}),
         ("TIFF", FRAMES),
         ("TIFF", {"big_tiff": True}),
+        ("TIFF", {"tiffinfo": {274: 6}}),
+        ("AVIF", {"exif": TURNED}),
         ("PPM", {}),
         ("AVIF", {}),
         ("JPEG2000", {}),
         ("WEBP", FRAMES),
     ],
 )
-def test_what_the_graph_does_not_read_becomes_a_png(kind, options):
+def test_what_the_graph_does_not_read_becomes_a_png(kind, options, tmp_path):
     contents = _encode(RGB, kind, **options)
     assert host.needs_conversion(contents[: host.HEAD_BYTES])
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -116,7 +120,11 @@ def test_what_the_graph_does_not_read_becomes_a_png(kind, options):
     converted = host.readable(contents)
     assert not host.needs_conversion(converted)
     pixels = ImageDecoder().decode(tf.constant(converted), "the file")
-    np.testing.assert_array_equal(pixels, _open(contents).convert("RGB"))
+    turned = ImageOps.exif_transpose(_open(contents))
+    np.testing.assert_array_equal(pixels, turned.convert("RGB"))
+    path = tmp_path / "file"
+    path.write_bytes(contents)
+    assert host.size(path) == turned.size
 
 
 def test_heic_is_read_with_the_extra_and_names_it_without(monkeypatch):

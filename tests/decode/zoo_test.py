@@ -37,7 +37,6 @@ REFUSED = {
     "baddens1.bmp": RARE,
     "broken.png": "claims 97293039 x 1048810005 pixels",
     "decompression_bomb.gif": "claims 65535 x 1321 pixels",
-    "g4_orientation_6.tif": TIFF,
     "multipage.tiff": TIFF,
     "pal1.bmp": RARE,
     "pal4rle.bmp": RARE,
