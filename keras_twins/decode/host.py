@@ -12,7 +12,7 @@ from keras_twins.decode.pillow import Unreadable
 
 # How the names of files end that are taken for images where a folder is listed.
 IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
     *(".jp2", ".j2k"),
 )
