@@ -159,6 +159,8 @@ def _blocks(contents, start, piece):
         lambda position, exif, xmp: position <= last,
         step,
         (tf.constant(start, tf.int64), nowhere, nowhere),
+        # More pieces than a file of 128 megabytes has: bounds a hostile one.
+        maximum_iterations=16_384,
     )[1:]
 
 

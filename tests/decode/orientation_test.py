@@ -168,6 +168,17 @@ def test_hostile_sizes_of_pieces_end(size):
             pass  # The decoder of the pixels refuses it.
 
 
+def test_a_hostile_number_of_pieces_is_not_walked_to_its_end():
+    plain = _encode("PNG")
+    block = _chunk(b"teXt", b"") * 16_500 + _chunk(b"eXIf", _block(6))
+    assert _decode(plain[:33] + block + plain[33:]).shape == (20, 31, 3)
+    assert _decode(plain[:33] + _chunk(b"eXIf", _block(6)) + plain[33:]).shape == (
+        31,
+        20,
+        3,
+    )
+
+
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_part_of_a_jpeg_is_that_part_of_the_whole(turn):
     """Bit for bit where colours are not interpolated: of every pixel its own."""
