@@ -9,8 +9,8 @@ dropped), how many of those the graph of an exported model reads as they are, a
 training (the host converts what the graph does not read) and a client of the export;
 how many of a training's are within 2 levels of Pillow's pixels, and how many files
 differ between the three, which must be none. 16-bit and float samples are compared by
-their high byte, where Pillow cuts them off at 255. Below the table, the files of the six
-formats that Pillow reads and a training does not, or otherwise.
+their high byte, where Pillow cuts them off at 255. Below the table, those files of the
+six formats that Pillow reads and a training does not, or otherwise.
 
 Files are read by another process, so that one that ends it or hangs is seen.
 """
