@@ -24,6 +24,10 @@ _PLURALS = {_DEVICE: "pipes or devices", _LOOP: "links back to folders above"}
 _SUFFIXES_SAID = 6
 
 
+# Where sums of what was ignored start.
+NOTHING: collections.Counter[str] = collections.Counter()
+
+
 @dataclasses.dataclass(frozen=True)
 class Listing:
     """What a walk through a folder found.
@@ -85,16 +89,7 @@ def has_image(folder: StrPath, suffixes: tuple[str, ...], deep: bool = True) -> 
 
     It stops at the first one.
     """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not _is_folder(entry) and _kind(entry, False, suffixes) == "":
-                return True
-    return deep and any(
-        has_image(os.path.join(folder, name), suffixes)
-        for name in folders(folder)
-        # A link may lead back up; what lies behind it is found without it.
-        if not os.path.islink(os.path.join(folder, name))
-    )
+    return _has_image(os.fspath(folder), {os.path.realpath(folder)}, suffixes, deep)
 
 
 def say_ignored(ignored: collections.Counter[str]) -> str:
@@ -126,6 +121,20 @@ def say_ignored(ignored: collections.Counter[str]) -> str:
             name = kind if count == 1 else _PLURALS.get(kind, kind + "s")
             said.append(f"{count:,} {name}" + (" ignored" if not said else ""))
     return "; ".join(said)
+
+
+def _has_image(folder, above, suffixes, deep):
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not _is_folder(entry) and _kind(entry, False, suffixes) == "":
+                return True
+    for name in folders(folder) if deep else ():
+        path = os.path.join(folder, name)
+        target = os.path.realpath(path)
+        if target not in above:
+            if _has_image(path, {*above, target}, suffixes, deep):
+                return True
+    return False
 
 
 def _walk(folder, prefix, above, suffixes, skip, files, ignored):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from keras_twins.decode import errors
-from keras_twins.errors import UnreadableImage
+from keras_twins.errors import InputError, UnreadableImage
 
 _READING = re.compile(r"Decode\w+|ExtractJpegShape|ReadFile")
 
@@ -28,6 +28,8 @@ def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
     Raises:
         UnreadableImage: naming the file that cannot be read. Errors that do not come
             from reading images pass unchanged.
+        InputError: for stored examples that are damaged, or a cache of converted
+            images that was deleted meanwhile.
     """
     try:
         yield
@@ -45,33 +47,65 @@ def unreadable_image(decoder, path):
     Returns:
         `UnreadableImage`, or None for a file that can be decoded.
     """
+    reason = reason_of_file(decoder, path)
+    return reason and UnreadableImage(f"{path} {reason}")
+
+
+def reason_of_file(decoder, path):
+    """Why a file cannot be decoded, a line that follows its name; None where it can."""
     try:
         contents = pathlib.Path(path).read_bytes()
     except OSError as error:
-        return UnreadableImage(f"{path} cannot be read: {error.strerror}")
+        return f"cannot be read: {error.strerror}"
+    return reason_of_bytes(decoder, contents)
+
+
+def reason_of_bytes(decoder, contents):
+    """Why bytes cannot be decoded, a line that follows a name; None where they can."""
     try:
         decoder.decode(contents, "the file")
     except tf.errors.OpError as error:
-        return UnreadableImage(f"{path} {errors.reason(error.message)}")
+        return errors.reason(error.message)
     return None
 
 
+def torn_file(name):
+    """The `InputError` for a collection whose stored examples cannot be read.
+
+    Args:
+        name: str, what the user called the collection.
+    """
+    return InputError(
+        f"data set {name!r}: a file of its prepared examples (.tfrecord) is cut off or "
+        "damaged; delete the folder of this version and prepare the data set again"
+    )
+
+
 def _explained(error, images):
+    source = getattr(images, "source", None)
+    if isinstance(error, tf.errors.DataLossError):
+        return torn_file(source.name) if source is not None else None
     own = errors.label_and_reason(str(error))
     if own:
-        return UnreadableImage(" ".join(own))
-    source = getattr(images, "source", None)
+        label, reason = own
+        return UnreadableImage(f"{_original(source, label)} {reason}")
     if source is None or source.paths is None or not _READING.search(str(error)):
         return None
-    return _first_unreadable(source)
+    return source.lost() or _first_unreadable(source)
+
+
+def _original(source, path):
+    """The file that the user knows, of a conversion that was read in its place."""
+    return path if source is None else source.originals.get(path, path)
 
 
 def _first_unreadable(source):
     """Why the first file of a source that cannot be read cannot be read."""
-    find = functools.partial(unreadable_image, source.decoder)
+    find = functools.partial(reason_of_file, source.decoder)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for found in pool.map(find, source.paths):
-            if found is not None:
+        reasons = pool.map(find, source.read_paths)
+        for path, reason in zip(source.paths, reasons, strict=True):
+            if reason is not None:
                 pool.shutdown(cancel_futures=True)
-                return found
+                return UnreadableImage(f"{path} {reason}")
     return None
