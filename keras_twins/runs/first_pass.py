@@ -40,7 +40,7 @@ def check_images(run):
     }
     if found == known.get("splits", {}):
         return
-    if known:
+    if known.get("splits"):
         print(
             f"{run.config.dataset} has other files than when they were last looked at: "
             "batches are other ones from here on"
@@ -55,9 +55,8 @@ def check_images(run):
     chosen = levels.parse(run.config.get("levels", levels.AUTO))
     if chosen is None:
         # Levels that a run has begun with stay, whatever is added to its collection.
-        chosen = (
-            known["levels"] if "levels" in known else levels.found(run.train_source)
-        )
+        kept = "levels" in known
+        chosen = known["levels"] if kept else levels.found(run.train_source)
     write_json(workdir.images, {"splits": found, "levels": chosen})
 
 
@@ -127,7 +126,7 @@ def _look(run, split, bad, converted):
         print(f"  {line}")
     if converted:
         print(
-            f"  {len(converted):,} are read as PNG, since TensorFlow does not read them"
+            f"  {len(converted):,} more are read as PNG: TensorFlow does not read them"
         )
 
 
