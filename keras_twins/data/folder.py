@@ -77,7 +77,9 @@ class FolderSource(Source):
         )
 
     def understood(self):
-        lines = [f"{self.num_images:,} images in {layout.some(self._parts)}"]
+        lines = [
+            f"{listing.counted(self.num_images, 'image')} in {layout.some(self._parts)}"
+        ]
         if self._classes is not None:
             lines += self._classes.lines()
         ignored = listing.say_ignored(self._ignored)

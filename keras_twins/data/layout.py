@@ -102,7 +102,8 @@ class Layout:
         lines = [f"splits: {found}"]
         beside = list(self.beside)
         if self.loose:
-            beside.append(f"{self.loose:,} images in {self.root} itself")
+            loose = listing.counted(self.loose, "image")
+            beside.append(f"{loose} in {self.root} itself")
         if beside and all(part.folder != self.root for part in parts):
             lines.append(f"in no split, and not used: {', '.join(beside)}")
         return lines

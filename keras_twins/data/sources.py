@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from keras_twins import listing
 from keras_twins.data import memory
 from keras_twins.data.explain import explain_read_errors
 from keras_twins.decode.base import Decoder
@@ -76,9 +77,9 @@ class Source:
 
     def understood(self):
         """What was found where, a list of lines for the user."""
-        lines = [f"{self.num_images:,} images"]
+        lines = [listing.counted(self.num_images, "image")]
         if self.class_names:
-            lines.append(f"{len(self.class_names):,} classes")
+            lines.append(listing.counted(len(self.class_names), "class", "classes"))
         return lines
 
     def without(self, names):

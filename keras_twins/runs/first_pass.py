@@ -7,6 +7,7 @@ import time
 
 import tqdm
 
+from keras_twins import listing
 from keras_twins.data import survey
 from keras_twins.errors import InputError
 from keras_twins.files import write_json
@@ -125,9 +126,8 @@ def _look(run, split, bad, converted):
     for line in _by_reason(list(bad.items())[before:]):
         print(f"  {line}")
     if converted:
-        print(
-            f"  {len(converted):,} more are read as PNG: TensorFlow does not read them"
-        )
+        more = listing.counted(len(converted), "more image")
+        print(f"  {more} read as PNG, since TensorFlow does not read the file")
 
 
 def _note(source, missing, bad):

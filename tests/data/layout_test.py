@@ -104,7 +104,7 @@ def test_a_folder_is_not_trained_on_its_own_test_images(tmp_path, test):
 
 def test_test_images_alone_are_trained_on_only_where_one_asks_for_it(tmp_path):
     make(tmp_path, "Test/a/0.png", "notes/a.txt")
-    with pytest.raises(InputError, match="no training images: .*Test .*train_split=test"):
+    with pytest.raises(InputError, match="no training images: .*Test .*split=test"):
         opened(tmp_path)
     assert len(opened(tmp_path, "test").paths) == 1
 
@@ -132,7 +132,7 @@ def test_stray_images_beside_the_classes_have_no_class(tmp_path):
     pairs = [int(label) for _, label in source.dataset(labels=True)]
     assert pairs == [0, 0, 1, 1]
     assert len(list(source.dataset())) == source.num_images == 5
-    assert "1 images beside the sub-folders have no class" in source.understood()
+    assert "1 image beside the sub-folders without a class" in source.understood()
 
 
 def test_photographs_with_a_folder_among_them_have_no_classes(tmp_path):
@@ -153,10 +153,10 @@ def test_what_was_understood_is_said(tmp_path):
         "1 class with no image here: d",
         "1 class with one image: b",
         "1 sub-folder without an image: c",
-        "1 folders inside those of the classes are no classes of their own: a/deep",
+        "1 folder inside those of the classes, not taken for classes: a/deep",
         "1 other file ignored: .tif2 1; 1 hidden file",
         f"splits: train in {root}/Training, test in {root}/Testing",
-        f"in no split, and not used: extra, 1 images in {root} itself",
+        f"in no split, and not used: extra, 1 image in {root} itself",
     ]
 
 
