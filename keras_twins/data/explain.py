@@ -26,8 +26,9 @@ def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
         images: what `kt.data.load` returned.
 
     Raises:
-        UnreadableImage: naming the file that cannot be read. Errors that do not come
-            from reading images pass unchanged.
+        UnreadableImage: naming the image that cannot be read.
+        InputError: naming a file of many images that is damaged. Errors that do not
+            come from reading images pass unchanged.
     """
     try:
         yield
@@ -61,8 +62,11 @@ def _explained(error, images):
     if own:
         return UnreadableImage(" ".join(own))
     source = getattr(images, "source", None)
-    if source is None or source.paths is None or not _READING.search(str(error)):
+    if source is None:
         return None
+    damaged = source.damage(error)
+    if damaged or source.paths is None or not _READING.search(str(error)):
+        return damaged
     return _first_unreadable(source)
 
 

@@ -23,6 +23,8 @@ def load(
     labels: bool = False,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> tf.data.Dataset:
     """Opens a collection of images.
 
@@ -35,13 +37,19 @@ def load(
               flat or with one sub-folder a class. A sub-folder of the split's name is
               that split; without one, `train` is the whole folder. Hidden files and
               other files are ignored;
-            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
-              feature `image` holds the images and `label` the labels.
+            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
         labels: whether to give (image, label) rather than image.
         download: whether a TensorFlow Datasets name may be downloaded and prepared.
-        without: names of files, as `paths` has them, to leave out of a folder.
+        without: names of files, as `paths` has them, to leave out of a folder; of
+            TensorFlow Datasets, of examples: `"train[12]"`.
+        image_key: feature of a TensorFlow data set that holds the images, such as
+            `"left"` or, in a feature of features, `"a/b"`. None for `"image"`, or the
+            only one that holds images.
+        label_key: feature that holds the labels: one `ClassLabel`, text, truth value or
+            integer per image. None for `"label"`, or the only `ClassLabel`. Classes
+            that are texts are numbered in their alphabetical order over all splits.
 
     Returns:
         unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
@@ -59,7 +67,10 @@ def load(
         >>> image.shape, int(label)
         (TensorShape([8, 8, 3]), 1)
     """
-    return open_source(name, split, data_dir, download).without(without).dataset(labels)
+    source = open_source(
+        name, split, data_dir, download, image_key=image_key, label_key=label_key
+    )
+    return source.without(without).dataset(labels)
 
 
 def describe(
@@ -68,6 +79,8 @@ def describe(
     data_dir: StrPath | None = None,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Description:
     """Says what a collection of images holds; the arguments are those of `load`.
 
@@ -83,7 +96,9 @@ def describe(
         >>> digits.num_images, digits.image_shape
         (1437, (8, 8, 3))
     """
-    source = open_source(name, split, data_dir, download).without(without)
+    source = open_source(
+        name, split, data_dir, download, image_key=image_key, label_key=label_key
+    ).without(without)
     return Description(
         name=name,
         split=split,
@@ -94,14 +109,20 @@ def describe(
 
 
 def open_source(
-    name: str, split: str, data_dir: StrPath | None = None, download: bool = False
+    name: str,
+    split: str,
+    data_dir: StrPath | None = None,
+    download: bool = False,
+    *,
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Source:
     """Opens the source behind `load`; the arguments and errors are its own."""
     if name == "digits":
         return _digits(split)
     if name.startswith(_FOLDER):
         return FolderSource(name.removeprefix(_FOLDER), split)
-    return TFDSSource(name, split, data_dir, download)
+    return TFDSSource(name, split, data_dir, download, image_key, label_key)
 
 
 def _digits(split):

@@ -26,6 +26,7 @@ class Source:
         dtype: the dtype of a decoded image.
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
+        no_labels: why it does not, in words; None where it does.
         paths: list of file names where the records are files, else None.
         decoder: `Decoder` where encoded bytes are behind a
             record, which has `contents` and a `label` then; None where a record is an
@@ -39,6 +40,10 @@ class Source:
     paths = None
     decoder: Decoder | None = None
     encoded_bytes = None
+
+    @property
+    def no_labels(self):
+        return None if self.has_labels else f"{self.name} has no labels"
 
     def records(self, labels=False):
         """Data set of records, or of (record, int64 label), in their fixed order."""
@@ -59,6 +64,18 @@ class Source:
         del paths
         return self
 
+    def damage(self, error):
+        """What is wrong with the files behind the records, or None.
+
+        Args:
+            error: `tf.errors.OpError` that reading them ended with.
+
+        Returns:
+            `InputError` that names the file, or None where they have no part in it.
+        """
+        del error
+        return None
+
     def contents(self, record):
         """The encoded bytes behind a record, in the graph."""
         raise NotImplementedError
@@ -76,7 +93,7 @@ class Source:
     def dataset(self, labels=False):
         """Data set of decoded images, or of (image, label), in their fixed order."""
         if labels and not self.has_labels:
-            raise InputError(f"{self.name} has no labels")
+            raise InputError(self.no_labels)
 
         def decode(record, *label):
             return (self.decode(record), *label) if label else self.decode(record)
@@ -107,7 +124,7 @@ class SourceDataset(tf.data.Dataset):
 
     def __iter__(self):
         iterator = super().__iter__()
-        return _ExplainingIterator(self, iterator) if self.source.paths else iterator
+        return _ExplainingIterator(self, iterator) if self.source.decoder else iterator
 
 
 class _ExplainingIterator:

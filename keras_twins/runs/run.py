@@ -54,7 +54,13 @@ class Run:
         if split not in self._sources:
             config = self.config
             source = open_source(
-                config.dataset, split, config.data_dir, config.download
+                config.dataset,
+                split,
+                config.data_dir,
+                config.download,
+                # A run of an earlier version has neither.
+                image_key=config.get("image_key"),
+                label_key=config.get("label_key"),
             )
             self._sources[split] = source.without(self._bad_images)
         return self._sources[split]
