@@ -31,9 +31,11 @@ def base(views):
     config.label_key = config_dict.placeholder(str)
     config.train_split = "train"
     config.test_split = "test"
+    config.labels = config_dict.placeholder(str)  # a folder's table of path and label
+    config.levels = "auto"  # of 16-bit samples, or "low,high": see docs/collections.md
     config.batch_size = 256
     config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
-    config.max_bad_images = 0.01  # share of a folder's files that need not be images
+    config.max_bad_images = 0.01  # share of the images that need not be readable
 
     # Views.
     config.views = preset(views)

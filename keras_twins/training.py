@@ -80,12 +80,11 @@ def _train(run, verbose, request):
     # All of the configuration has been used by now: nothing is claimed in vain.
     writes = distribution.is_chief(run.strategy)
     workdir.claim(config, write=writes)
-    if run.train_source.paths is not None:
-        _leave_out_bad_images(run, writes)
-        if run.steps_per_epoch() != steps:
-            steps = run.steps_per_epoch()
-            with run.strategy.scope():
-                _compile(config, model, steps)
+    _look_at_images(run, writes)
+    if run.steps_per_epoch() != steps:
+        steps = run.steps_per_epoch()
+        with run.strategy.scope():
+            _compile(config, model, steps)
     with _reading(run):
         _fit(run, model, steps, verbose, request)
     if writes:
@@ -142,11 +141,11 @@ def _save(model, path):
         model.save(beside)
 
 
-def _leave_out_bad_images(run, writes):
+def _look_at_images(run, writes):
     if writes:
         first_pass.check_images(run)
     distribution.wait_for_all(run.strategy)
-    run.leave_out(run.workdir.read_bad_images())
+    run.use_first_pass()
 
 
 @contextlib.contextmanager

@@ -1,12 +1,14 @@
 """Collections of images, by name."""
 
+import dataclasses
 from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
 
+from keras_twins.data.arrays import ArraySource
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.sources import ArraySource, Description, Source
+from keras_twins.data.sources import Source
 from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
@@ -14,6 +16,25 @@ from keras_twins.types import StrPath
 _FOLDER = "folder:"
 _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a collection of images holds.
+
+    Attributes:
+        name: the name it was opened by.
+        split: the part that was opened.
+        num_images: number of images.
+        image_shape: `(height, width, 3)`; None where the sizes differ.
+        class_names: tuple of strings, or None where there are no named classes.
+    """
+
+    name: str
+    split: str
+    num_images: int
+    image_shape: tuple[int | None, int | None, int]
+    class_names: tuple[str, ...] | None
 
 
 def load(
@@ -25,6 +46,7 @@ def load(
     without: Collection[str] = (),
     image_key: str | None = None,
     label_key: str | None = None,
+    levels: tuple[int, int] | None = None,
 ) -> tf.data.Dataset:
     """Opens a collection of images.
 
@@ -33,10 +55,11 @@ def load(
 
             - `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
               `train` and 360 for `test`;
-            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and still WebP files,
-              flat or with one sub-folder a class. A sub-folder of the split's name is
-              that split; without one, `train` is the whole folder. Hidden files and
-              other files are ignored;
+            - `"folder:/path"`: image files, flat or with one sub-folder per class. A
+              sub-folder whose name says the split, `Training` for `train`, is that
+              split; without one, `train` is the folder without its other splits. Hidden
+              files and other files are ignored. What TensorFlow does not read, such as
+              TIFF, is converted once into a cache;
             - a TensorFlow Datasets name, `name`, `name/config` or `name:version`.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
@@ -44,6 +67,8 @@ def load(
         download: whether a TensorFlow Datasets name may be downloaded and prepared.
         without: names of files, as `paths` has them, to leave out of a folder; of
             TensorFlow Datasets, of examples: `"train[12]"`.
+        levels: `(low, high)`, the samples of images of 16 bits that become 0 and 255;
+            None for 0 and 65535. Images of 8 bits stay as they are.
         image_key: feature of a TensorFlow data set that holds the images, such as
             `"left"` or, in a feature of features, `"a/b"`. None for `"image"`, or the
             only one that holds images.
@@ -68,7 +93,13 @@ def load(
         (TensorShape([8, 8, 3]), 1)
     """
     source = open_source(
-        name, split, data_dir, download, image_key=image_key, label_key=label_key
+        name,
+        split,
+        data_dir,
+        download,
+        levels=levels,
+        image_key=image_key,
+        label_key=label_key,
     )
     return source.without(without).dataset(labels)
 
@@ -116,13 +147,26 @@ def open_source(
     *,
     image_key: str | None = None,
     label_key: str | None = None,
+    label_file: str | None = None,
+    levels: tuple[int, int] | None = None,
 ) -> Source:
-    """Opens the source behind `load`; the arguments and errors are its own."""
+    """Opens the source behind `load`; arguments and errors are its own.
+
+    Args:
+        label_file: table of labels of a folder, with the columns path and label; None
+            where the sub-folders are the classes.
+    """
+    if name.startswith(_FOLDER):
+        return FolderSource(name.removeprefix(_FOLDER), split, label_file, levels)
+    if label_file:
+        raise InputError(
+            f"--config.labels={label_file}: a table of labels goes with a folder, not "
+            f"with {name!r}"
+        )
     if name == "digits":
         return _digits(split)
-    if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split)
-    return TFDSSource(name, split, data_dir, download, image_key, label_key)
+    source = TFDSSource(name, split, data_dir, download, image_key, label_key)
+    return source.with_levels(levels)
 
 
 def _digits(split):

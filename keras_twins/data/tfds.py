@@ -1,7 +1,6 @@
 """Images of a TensorFlow Datasets (TFDS) data set."""
 
 import contextlib
-import copy
 import difflib
 import functools
 import re
@@ -102,15 +101,12 @@ class TFDSSource(Source):
         if not names:
             return self
         kept = np.array([self.name_of(i) not in names for i in range(self.num_images)])
-        if kept.all():
-            return self
         if not kept.any():
             raise InputError(f"{self.name} has no image that can be read")
-        rest = copy.copy(self)
-        for cached in ("images_in_memory", "records_in_memory"):
-            rest.__dict__.pop(cached, None)
-        rest._places = self._places[kept]
-        return rest
+        return self.only(kept)
+
+    def only(self, kept):
+        return self if kept.all() else self._changed(_places=self._places[kept])
 
     def records(self, labels=False):
         keys = [self._image_key, *([self._label.key] if labels else [])]

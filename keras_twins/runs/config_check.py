@@ -4,6 +4,7 @@ import math
 from numbers import Real
 
 from keras_twins.errors import InputError
+from keras_twins.runs import levels
 
 _MISSING = object()
 _PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -98,6 +99,14 @@ def _is_text(value):
     return isinstance(value, str) and bool(value)
 
 
+def _is_levels(value):
+    try:
+        levels.parse(value)
+    except InputError:
+        return False
+    return True
+
+
 def _or_none(fits):
     return lambda value: value is None or fits(value)
 
@@ -114,6 +123,8 @@ _EXPECTED = {
     "train_split": (_is_text, "a split's name"),
     "test_split": (_is_text, "a split's name"),
     "data_service": (_or_none(_is_text), "an address, grpc://host:port"),
+    "labels": (_or_none(_is_text), "a file with the columns path and label"),
+    "levels": (_is_levels, "auto, or two whole numbers low,high in 0..65535"),
     "batch_size": _whole(1),
     "max_bad_images": _number(0, 1),
     "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),

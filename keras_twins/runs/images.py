@@ -59,6 +59,8 @@ def open_images(run, split, limit=None):
         InputError: if the data set cannot be opened.
     """
     source = run.source(split)
+    if source.has_labels:
+        source = source.labelled()
     stride = 1
     if limit is not None and source.paths is not None:
         stride = -(-source.num_images // limit)
