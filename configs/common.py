@@ -26,6 +26,9 @@ def base(views):
     config.dataset = "digits"
     config.data_dir = config_dict.placeholder(str)
     config.download = False
+    # Features of a TensorFlow data set, such as "left" or "a/b"; None finds them.
+    config.image_key = config_dict.placeholder(str)
+    config.label_key = config_dict.placeholder(str)
     config.train_split = "train"
     config.test_split = "test"
     config.labels = config_dict.placeholder(str)  # a folder's table of path and label

@@ -20,6 +20,14 @@ class ArraySource(Source):
         self._labels = labels
         self.images_in_memory = memory.as_tensor(images)
 
+    def only(self, kept):
+        return ArraySource(
+            self.name,
+            self.images_in_memory.numpy()[kept],
+            self._labels[kept] if self.has_labels else None,
+            self.class_names,
+        )
+
     def records(self, labels=False):
         images = tf.data.Dataset.from_tensor_slices(self.images_in_memory)
         if not labels:

@@ -26,10 +26,10 @@ def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
         images: what `kt.data.load` returned.
 
     Raises:
-        UnreadableImage: naming the file that cannot be read. Errors that do not come
-            from reading images pass unchanged.
-        InputError: for stored examples that are damaged, or a cache of converted
-            images that was deleted meanwhile.
+        UnreadableImage: naming the image that cannot be read.
+        InputError: naming a file of many images that is damaged, or a cache of
+            converted images that was deleted meanwhile. Errors that do not come from
+            reading images pass unchanged.
     """
     try:
         yield
@@ -69,28 +69,17 @@ def reason_of_bytes(decoder, contents):
     return None
 
 
-def torn_file(name):
-    """The `InputError` for a collection whose stored examples cannot be read.
-
-    Args:
-        name: str, what the user called the collection.
-    """
-    return InputError(
-        f"data set {name!r}: a file of its prepared examples (.tfrecord) is cut off or "
-        "damaged; delete the folder of this version and prepare the data set again"
-    )
-
-
 def _explained(error, images):
     source = getattr(images, "source", None)
-    if isinstance(error, tf.errors.DataLossError):
-        return torn_file(source.name) if source is not None else None
     own = errors.label_and_reason(str(error))
     if own:
         label, reason = own
         return UnreadableImage(f"{_original(source, label)} {reason}")
-    if source is None or source.paths is None or not _READING.search(str(error)):
+    if source is None:
         return None
+    damaged = source.damage(error)
+    if damaged or source.paths is None or not _READING.search(str(error)):
+        return damaged
     return source.lost() or _first_unreadable(source)
 
 

@@ -97,7 +97,7 @@ class FolderSource(Source):
         kept = np.array([path not in names for path in self.paths])
         if not kept.any():
             raise InputError(f"{self.name} has no image that can be read")
-        return self._only(kept)
+        return self.only(kept)
 
     def converting(self, names):
         names = frozenset(names)
@@ -106,10 +106,9 @@ class FolderSource(Source):
     def labelled(self):
         if not self.has_labels:
             return self
-        return self._only(self._labels != classes.NONE)
+        return self.only(self._labels != classes.NONE)
 
-    def _only(self, kept):
-        """The source of some of the images, those where a bool array is true."""
+    def only(self, kept):
         if kept.all():
             return self
         rest = self._changed(

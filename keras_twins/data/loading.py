@@ -44,6 +44,8 @@ def load(
     labels: bool = False,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
     levels: tuple[int, int] | None = None,
 ) -> tf.data.Dataset:
     """Opens a collection of images.
@@ -58,15 +60,21 @@ def load(
               split; without one, `train` is the folder without its other splits. Hidden
               files and other files are ignored. What TensorFlow does not read, such as
               TIFF, is converted once into a cache;
-            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
-              feature `image` holds the images and `label` the labels.
+            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
         labels: whether to give (image, label) rather than image.
         download: whether a TensorFlow Datasets name may be downloaded and prepared.
-        without: names of files, as `paths` has them, to leave out of a folder.
+        without: names of files, as `paths` has them, to leave out of a folder; of
+            TensorFlow Datasets, of examples: `"train[12]"`.
         levels: `(low, high)`, the samples of images of 16 bits that become 0 and 255;
             None for 0 and 65535. Images of 8 bits stay as they are.
+        image_key: feature of a TensorFlow data set that holds the images, such as
+            `"left"` or, in a feature of features, `"a/b"`. None for `"image"`, or the
+            only one that holds images.
+        label_key: feature that holds the labels: one `ClassLabel`, text, truth value or
+            integer per image. None for `"label"`, or the only `ClassLabel`. Classes
+            that are texts are numbered in their alphabetical order over all splits.
 
     Returns:
         unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
@@ -84,7 +92,15 @@ def load(
         >>> image.shape, int(label)
         (TensorShape([8, 8, 3]), 1)
     """
-    source = open_source(name, split, data_dir, download, levels=levels)
+    source = open_source(
+        name,
+        split,
+        data_dir,
+        download,
+        levels=levels,
+        image_key=image_key,
+        label_key=label_key,
+    )
     return source.without(without).dataset(labels)
 
 
@@ -94,6 +110,8 @@ def describe(
     data_dir: StrPath | None = None,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Description:
     """Says what a collection of images holds; the arguments are those of `load`.
 
@@ -109,7 +127,9 @@ def describe(
         >>> digits.num_images, digits.image_shape
         (1437, (8, 8, 3))
     """
-    source = open_source(name, split, data_dir, download).without(without)
+    source = open_source(
+        name, split, data_dir, download, image_key=image_key, label_key=label_key
+    ).without(without)
     return Description(
         name=name,
         split=split,
@@ -125,6 +145,8 @@ def open_source(
     data_dir: StrPath | None = None,
     download: bool = False,
     *,
+    image_key: str | None = None,
+    label_key: str | None = None,
     label_file: str | None = None,
     levels: tuple[int, int] | None = None,
 ) -> Source:
@@ -143,7 +165,8 @@ def open_source(
         )
     if name == "digits":
         return _digits(split)
-    return TFDSSource(name, split, data_dir, download).with_levels(levels)
+    source = TFDSSource(name, split, data_dir, download, image_key, label_key)
+    return source.with_levels(levels)
 
 
 def _digits(split):

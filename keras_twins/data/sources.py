@@ -8,6 +8,7 @@ import os
 import types
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from keras_twins import listing
@@ -33,6 +34,7 @@ class Source:
         dtype: the dtype of a decoded image.
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
+        no_labels: why it does not, in words; None where it does.
         paths: list of file names where the records are files, else None.
         read_paths: list of the names that are read in their place: those of their
             conversions, where TensorFlow does not read the files themselves.
@@ -51,6 +53,10 @@ class Source:
     originals: Mapping[str, str] = types.MappingProxyType({})
     decoder: Decoder | None = None
     encoded_bytes = None
+
+    @property
+    def no_labels(self):
+        return None if self.has_labels else f"{self.name} has no labels"
 
     def records(self, labels=False):
         """Data set of records, or of (record, int64 label), in their fixed order."""
@@ -86,6 +92,31 @@ class Source:
         """The source without the images of some names; itself where it has none."""
         del names
         return self
+
+    def only(self, kept):
+        """The source of some of its images.
+
+        Args:
+            kept: bool array, one for each image; at least one is true.
+        """
+        raise NotImplementedError
+
+    def labels(self):
+        """The label of each image, an int64 array; no image is decoded."""
+        labels = self.records(labels=True).map(lambda _, label: label)
+        return np.fromiter(labels.as_numpy_iterator(), np.int64, self.num_images)
+
+    def damage(self, error):
+        """What is wrong with the files behind the records, or None.
+
+        Args:
+            error: `tf.errors.OpError` that reading them ended with.
+
+        Returns:
+            `InputError` that names the file, or None where they have no part in it.
+        """
+        del error
+        return None
 
     def converting(self, names):
         """The source that reads some of its files converted, however they look."""
@@ -149,7 +180,7 @@ class Source:
         With labels, of the images that have one.
         """
         if labels and not self.has_labels:
-            raise InputError(f"{self.name} has no labels")
+            raise InputError(self.no_labels)
         if labels and self.labelled() is not self:
             return self.labelled().dataset(labels)
 

@@ -1,13 +1,14 @@
-"""The numbers of a run in sentences, each with what to try next.
+"""The numbers of a run in sentences, and what to try next.
 
 A pure function: from figures to findings. What a loss and its terms are read against,
-the loss itself says (see `keras_twins.losses.Levels`).
+the loss itself says (see `keras_twins.losses.Levels`); that the findings agree with one
+another, `agreement` sees to.
 """
 
 import math
 import statistics
 
-from keras_twins.report import accuracy
+from keras_twins.report import accuracy, agreement
 from keras_twins.report.figures import Finding
 
 # From here on the input pipeline, and not the model, sets the pace.
@@ -22,6 +23,9 @@ _NARROW_RATIO = 0.01
 
 def find(figures):
     """What the figures say, in the order in which it should be read.
+
+    One finding at most says what to try next in the training, and `Input` what would
+    make it faster.
 
     Args:
         figures: `Figures`.
@@ -41,7 +45,8 @@ def find(figures):
         accuracy.worth(figures),
         _input(figures),
     ]
-    return [finding for finding in found if finding]
+    found = [finding for finding in found if finding]
+    return agreement.agree(found, accuracy.course(figures))
 
 
 def _diverged(figures):
@@ -50,8 +55,8 @@ def _diverged(figures):
             return Finding(
                 "Diverged",
                 "warning",
-                f"The loss was no number any more in epoch {line['epoch']}; what comes "
-                "after it is worth nothing.",
+                f"The loss was not a number any more in epoch {line['epoch']}; what "
+                "comes after it is worth nothing.",
                 "Take a third of the learning rate or a longer warm-up; with "
                 "mixed_float16, try mixed_bfloat16 or float32.",
             )
@@ -99,12 +104,11 @@ def _loss(figures):
             "Loss",
             "note",
             f"{facts} It has gone {_percent(way)} of that way.",
-            "Its terms below say what is missing.",
         )
     return Finding(
         "Loss",
         "good",
-        f"{facts} It has gone {_percent(min(way, 1.0))} of that way, which is healthy.",
+        f"{facts} It has gone {_percent(min(way, 1.0))} of that way.",
     )
 
 

@@ -118,6 +118,8 @@ _EXPECTED = {
     "dataset": (_is_text, "a data set's name"),
     "data_dir": (_or_none(_is_text), "a folder"),
     "download": _TRUTH,
+    "image_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
+    "label_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
     "train_split": (_is_text, "a split's name"),
     "test_split": (_is_text, "a split's name"),
     "data_service": (_or_none(_is_text), "an address, grpc://host:port"),

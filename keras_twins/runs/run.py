@@ -62,6 +62,11 @@ class Run:
                 config.data_dir,
                 config.download,
                 label_file=config.get("labels"),
+                # A run of an earlier version has neither.
+                image_key=config.get("image_key"),
+                label_key=config.get("label_key"),
+            )
+            self._sources[split] = self._corrected(source)
             )
             self._sources[split] = self._corrected(source)
         return self._sources[split]
