@@ -60,10 +60,15 @@ def of_folders(layout, split, parts, files):
     """
     found = [_of_part(part, names) for part, names in zip(parts, files, strict=True)]
     classes = [name for part in found for name in part]
-    loose = classes.count(None)
     own = set(classes) - {None}
     if not own:
         return None, []
+    # What a table of a split does not name is no sign that there are no classes.
+    loose = sum(
+        part.count(None)
+        for part, where in zip(found, parts, strict=True)
+        if not _annotated(where.folder)
+    )
     if loose and (len(own) == 1 or 2 * loose >= len(classes)):
         where = f"{loose:,} of {len(classes):,} images lie in no sub-folder"
         return None, [f"no classes: {where}; --config.labels=labels.csv gives them"]
@@ -120,7 +125,7 @@ def _annotated(folder):
     if not os.path.isfile(path):
         return {}
     with open(path, encoding="utf-8") as lines:
-        return dict(line.split("\t")[:2] for line in lines if line.strip())
+        return dict(line.rstrip().split("\t")[:2] for line in lines if line.strip())
 
 
 def _notes(parts, files, own):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from keras_twins.decode import errors
-from keras_twins.errors import InputError, UnreadableImage
+from keras_twins.errors import UnreadableImage
 
 _READING = re.compile(r"Decode\w+|ExtractJpegShape|ReadFile")
 
@@ -80,7 +80,7 @@ def _explained(error, images):
     damaged = source.damage(error)
     if damaged or source.paths is None or not _READING.search(str(error)):
         return damaged
-    return source.lost() or _first_unreadable(source)
+    return _first_unreadable(source)
 
 
 def _original(source, path):

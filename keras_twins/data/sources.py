@@ -102,7 +102,10 @@ class Source:
         raise NotImplementedError
 
     def labels(self):
-        """The label of each image, an int64 array; no image is decoded."""
+        """The label of each image, an int64 array; no image is decoded.
+
+        Of `labelled()`: an image without a label has a negative one here.
+        """
         labels = self.records(labels=True).map(lambda _, label: label)
         return np.fromiter(labels.as_numpy_iterator(), np.int64, self.num_images)
 
@@ -127,10 +130,6 @@ class Source:
         """Whether an image that is not decoded is, once its file is converted."""
         del index
         return False
-
-    def lost(self):
-        """The `InputError` for conversions that are no longer there, or None."""
-        return None
 
     def labelled(self):
         """The source without the images that have no label."""
