@@ -163,8 +163,8 @@ class _Cache:
             seconds = time.monotonic() - self._began
             new = f", {self._new:,} of them converted now in {seconds:.0f} s"
         return (
-            f"{self._name}: {listing.counted(converted, 'file')} that TensorFlow does "
-            f"not read as PNG{new}; the cache {self._folder} has "
+            f"{self._name}: read as PNG: {listing.counted(converted, 'file')} that "
+            f"TensorFlow does not read{new}; the cache {self._folder} has "
             f"{listing.counted(self._files, 'file')}, {_size(self._bytes)} of at most "
             f"{_size(self._limit)}, and is safe to delete"
         )
