@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from keras_twins.decode import errors
-from keras_twins.errors import InputError, UnreadableImage
+from keras_twins.errors import UnreadableImage
 
 _READING = re.compile(r"Decode\w+|ExtractJpegShape|ReadFile")
 

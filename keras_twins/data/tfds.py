@@ -97,10 +97,14 @@ class TFDSSource(Source):
     def name_of(self, index):
         return self._examples.name_of(self._places[index])
 
+    def names(self):
+        names = self._examples.names()
+        return [names[place] for place in self._places]
+
     def without(self, names):
         if not names:
             return self
-        kept = np.array([self.name_of(i) not in names for i in range(self.num_images)])
+        kept = np.array([name not in names for name in self.names()])
         if not kept.any():
             raise InputError(f"{self.name} has no image that can be read")
         return self.only(kept)

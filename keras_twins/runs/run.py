@@ -67,8 +67,6 @@ class Run:
                 label_key=config.get("label_key"),
             )
             self._sources[split] = self._corrected(source)
-            )
-            self._sources[split] = self._corrected(source)
         return self._sources[split]
 
     def has_split(self, split):
