@@ -92,6 +92,11 @@ def has_image(folder: StrPath, suffixes: tuple[str, ...], deep: bool = True) -> 
     return _has_image(os.fspath(folder), {os.path.realpath(folder)}, suffixes, deep)
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number of things in words: "1 file", "1,200 files"."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def say_ignored(ignored: collections.Counter[str]) -> str:
     """What was ignored, in a line; "" where nothing was.
 
@@ -112,14 +117,13 @@ def say_ignored(ignored: collections.Counter[str]) -> str:
         parts = [f"{name or 'without suffix'} {n:,}" for name, n in most]
         if len(parts) > _SUFFIXES_SAID:
             parts[_SUFFIXES_SAID:] = ["…"]
-        total = sum(suffixes.values())
-        files = "file" if total == 1 else "files"
-        said.append(f"{total:,} other {files} ignored: {', '.join(parts)}")
+        total = counted(sum(suffixes.values()), "other file")
+        said.append(f"{total} ignored: {', '.join(parts)}")
     for kind in _KINDS:
         count = ignored[kind]
         if count:
-            name = kind if count == 1 else _PLURALS.get(kind, kind + "s")
-            said.append(f"{count:,} {name}" + (" ignored" if not said else ""))
+            name = counted(count, kind, _PLURALS.get(kind, ""))
+            said.append(name + (" ignored" if not said else ""))
     return "; ".join(said)
 
 

@@ -35,11 +35,10 @@ class Classes:
         labelled = self.numbers[self.numbers != NONE]
         counts = np.bincount(labelled, minlength=len(self.names))
         named = list(zip(self.names, counts, strict=True))
-        plural = "class" if len(named) == 1 else "classes"
         first = ", ".join(f"{name} {count:,}" for name, count in named[:_SAID])
         if len(named) > _SAID:
             first += f", … ({counts.min():,} to {counts.max():,} images per class)"
-        lines = [f"{len(named):,} {plural}: {first}"]
+        lines = [f"{_classes(named)}: {first}"]
         for count, what in ((0, "no image here"), (1, "one image")):
             few = [name for name, found in named if found == count]
             if few:
@@ -61,10 +60,15 @@ def of_folders(layout, split, parts, files):
     """
     found = [_of_part(part, names) for part, names in zip(parts, files, strict=True)]
     classes = [name for part in found for name in part]
-    loose = classes.count(None)
     own = set(classes) - {None}
     if not own:
         return None, []
+    # What a table of a split does not name is no sign that there are no classes.
+    loose = sum(
+        part.count(None)
+        for part, where in zip(found, parts, strict=True)
+        if not _annotated(where.folder)
+    )
     if loose and (len(own) == 1 or 2 * loose >= len(classes)):
         where = f"{loose:,} of {len(classes):,} images lie in no sub-folder"
         return None, [f"no classes: {where}; --config.labels=labels.csv gives them"]
@@ -76,7 +80,8 @@ def of_folders(layout, split, parts, files):
     numbers[has_class] = np.searchsorted(names, [c for c in classes if c is not None])
     notes = []
     if loose:
-        notes.append(f"{loose:,} images beside the sub-folders have no class")
+        images = listing.counted(loose, "image")
+        notes.append(f"{images} beside the sub-folders without a class")
     notes += _notes(parts, files, own)
     return Classes(tuple(names), numbers, notes), []
 
@@ -120,7 +125,7 @@ def _annotated(folder):
     if not os.path.isfile(path):
         return {}
     with open(path, encoding="utf-8") as lines:
-        return dict(line.split("\t")[:2] for line in lines if line.strip())
+        return dict(line.rstrip().split("\t")[:2] for line in lines if line.strip())
 
 
 def _notes(parts, files, own):
@@ -134,8 +139,8 @@ def _notes(parts, files, own):
         if name not in own and name not in part.skip and name != _NO_CLASS
     ]
     if empty:
-        folders = "sub-folder" if len(empty) == 1 else "sub-folders"
-        notes.append(f"{len(empty):,} {folders} without an image: {_some(empty)}")
+        folders = listing.counted(len(empty), "sub-folder")
+        notes.append(f"{folders} without an image: {_some(empty)}")
     deeper = {
         os.path.dirname(file)
         for part, names in zip(parts, files, strict=True)
@@ -144,15 +149,16 @@ def _notes(parts, files, own):
     }
     deeper = {name for name in deeper if os.path.basename(name) != _NO_CLASS}
     if deeper:
+        folders = listing.counted(len(deeper), "folder")
         notes.append(
-            f"{len(deeper):,} folders inside those of the classes are no classes of "
-            f"their own: {_some(sorted(deeper))}"
+            f"{folders} inside those of the classes, not taken for classes: "
+            f"{_some(sorted(deeper))}"
         )
     return notes
 
 
 def _classes(names):
-    return f"{len(names):,} class" if len(names) == 1 else f"{len(names):,} classes"
+    return listing.counted(len(names), "class", "classes")
 
 
 def _some(names):

@@ -18,7 +18,7 @@ import time
 
 import tqdm
 
-from keras_twins import files
+from keras_twins import files, listing
 from keras_twins.decode import host, kinds, pillow
 from keras_twins.errors import InputError
 
@@ -163,10 +163,10 @@ class _Cache:
             seconds = time.monotonic() - self._began
             new = f", {self._new:,} of them converted now in {seconds:.0f} s"
         return (
-            f"{self._name}: {converted:,} files that TensorFlow does not read are read "
-            f"as PNG{new}; the cache {self._folder} has {self._files:,} files, "
-            f"{_size(self._bytes)} of at most {_size(self._limit)}, and is safe to "
-            "delete"
+            f"{self._name}: {listing.counted(converted, 'file')} that TensorFlow does "
+            f"not read as PNG{new}; the cache {self._folder} has "
+            f"{listing.counted(self._files, 'file')}, {_size(self._bytes)} of at most "
+            f"{_size(self._limit)}, and is safe to delete"
         )
 
     def _convert_one(self, path):

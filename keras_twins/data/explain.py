@@ -80,7 +80,7 @@ def _explained(error, images):
     damaged = source.damage(error)
     if damaged or source.paths is None or not _READING.search(str(error)):
         return damaged
-    return source.lost() or _first_unreadable(source)
+    return _first_unreadable(source)
 
 
 def _original(source, path):

@@ -61,7 +61,7 @@ class FolderSource(Source):
 
     def _find_classes(self, label_file, found):
         if label_file:
-            roots = [self._layout.root, *(part.folder for part in self._parts)]
+            roots = [self._layout.root, *self._layout.folders(), self._parts[0].folder]
             return label_table.read(os.path.expanduser(label_file), roots, self.paths)
         files = [one.files for one in found]
         return classes.of_folders(self._layout, self._split, self._parts, files)
@@ -77,7 +77,8 @@ class FolderSource(Source):
         )
 
     def understood(self):
-        lines = [f"{self.num_images:,} images in {layout.some(self._parts)}"]
+        images = listing.counted(self.num_images, "image")
+        lines = [f"{images} in {layout.some(self._parts)}"]
         if self._classes is not None:
             lines += self._classes.lines()
         ignored = listing.say_ignored(self._ignored)
@@ -141,7 +142,11 @@ class FolderSource(Source):
     def repaired(self, index):
         return converted.can_be_converted(self.paths[index])
 
-    def lost(self):
+    def labels(self):
+        return self._labels
+
+    def damage(self, error):
+        del error
         if any(not os.path.exists(path) for path in self.originals):
             return InputError(
                 f"{self.name}: the cache of converted images, {converted.folder()}, "

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from keras_twins import listing
 from keras_twins.data.classes import NONE, Classes
 from keras_twins.decode.host import IMAGE_SUFFIXES
 from keras_twins.errors import InputError
@@ -54,9 +55,11 @@ def read(path, roots, files):
         numbers[index] = number[label]
     notes = []
     if missing:
-        notes.append(f"{missing:,} rows of {path} name files that are not there")
+        rows_missing = listing.counted(missing, "row")
+        notes.append(f"{rows_missing} of {path} without the file that is named")
     if len(labels) < len(files):
-        notes.append(f"{len(files) - len(labels):,} images have no label in {path}")
+        without = listing.counted(len(files) - len(labels), "image")
+        notes.append(f"{without} without a label in {path}")
     if not labels:
         return None, [f"no classes: {path} names none of the images", *notes]
     return Classes(tuple(names), numbers, notes), []

@@ -5,6 +5,7 @@ folders may lie one level down, or inside the folder of each class.
 """
 
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -92,6 +93,10 @@ class Layout:
             "is all 'train')"
         )
 
+    def folders(self):
+        """The folders of all splits."""
+        return [part.folder for parts in self.splits.values() for part in parts]
+
     def lines(self, parts):
         """What the user should know of it beside the parts of a split, in lines."""
         if not self.splits:
@@ -102,7 +107,8 @@ class Layout:
         lines = [f"splits: {found}"]
         beside = list(self.beside)
         if self.loose:
-            beside.append(f"{self.loose:,} images in {self.root} itself")
+            loose = listing.counted(self.loose, "image")
+            beside.append(f"{loose} in {self.root} itself")
         if beside and all(part.folder != self.root for part in parts):
             lines.append(f"in no split, and not used: {', '.join(beside)}")
         return lines
@@ -187,36 +193,28 @@ def _checked(name, path):
 
 
 def _inside(folder, stop_at_splits=False):
-    """A folder, or the only one in it that has images and several folders below.
+    """The folder that has the splits or classes, where only one folder leads there.
 
     What an archive was packed from is often one folder in the one that it is unpacked
     into. One folder of images alone is not entered: it is a class.
     """
-    names = listing.folders(folder)
-    while not (stop_at_splits and _split_folders(names)):
-        if listing.has_image(folder, IMAGE_SUFFIXES, deep=False):
-            break
-        below = _only_one_with_images(folder, names)
-        if below is None:
-            break
+    below = folder
+    while True:
         names = listing.folders(below)
-        if not (stop_at_splits and _split_folders(names)) and (
-            len(names) < 2 or listing.has_image(below, IMAGE_SUFFIXES, deep=False)
-        ):
-            break
-        folder = below
-    return folder
+        if stop_at_splits and _split_folders(names):
+            return below
+        if listing.has_image(below, IMAGE_SUFFIXES, deep=False):
+            return folder
+        with_images = _first_two_with_images(below, names)
+        if len(with_images) != 1:
+            return below if with_images else folder
+        below = with_images[0]
 
 
-def _only_one_with_images(folder, names):
-    found = None
-    for name in names:
-        path = os.path.join(folder, name)
-        if listing.has_image(path, IMAGE_SUFFIXES):
-            if found is not None:
-                return None
-            found = path
-    return found
+def _first_two_with_images(folder, names):
+    paths = (os.path.join(folder, name) for name in names)
+    found = (path for path in paths if listing.has_image(path, IMAGE_SUFFIXES))
+    return list(itertools.islice(found, 2))
 
 
 def _kind(name):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from keras_twins import listing
 from keras_twins.data import memory
 from keras_twins.data.explain import explain_read_errors
 from keras_twins.decode.base import Decoder
@@ -86,9 +87,9 @@ class Source:
 
     def understood(self):
         """What was found where, a list of lines for the user."""
-        lines = [f"{self.num_images:,} images"]
+        lines = [listing.counted(self.num_images, "image")]
         if self.class_names:
-            lines.append(f"{len(self.class_names):,} classes")
+            lines.append(listing.counted(len(self.class_names), "class", "classes"))
         return lines
 
     def without(self, names):
@@ -105,7 +106,10 @@ class Source:
         raise NotImplementedError
 
     def labels(self):
-        """The label of each image, an int64 array; no image is decoded."""
+        """The label of each image, an int64 array; no image is decoded.
+
+        Of `labelled()`: an image without a label has a negative one here.
+        """
         labels = self.records(labels=True).map(lambda _, label: label)
         return np.fromiter(labels.as_numpy_iterator(), np.int64, self.num_images)
 
@@ -130,10 +134,6 @@ class Source:
         """Whether an image that is not decoded is, once its file is converted."""
         del index
         return False
-
-    def lost(self):
-        """The `InputError` for conversions that are no longer there, or None."""
-        return None
 
     def labelled(self):
         """The source without the images that have no label."""

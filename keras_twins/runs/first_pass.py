@@ -7,6 +7,7 @@ import time
 
 import tqdm
 
+from keras_twins import listing
 from keras_twins.data import survey
 from keras_twins.errors import InputError
 from keras_twins.files import write_json
@@ -40,7 +41,7 @@ def check_images(run):
     }
     if found == known.get("splits", {}):
         return
-    if known:
+    if known.get("splits"):
         print(
             f"{run.config.dataset} has other files than when they were last looked at: "
             "batches are other ones from here on"
@@ -55,9 +56,8 @@ def check_images(run):
     chosen = levels.parse(run.config.get("levels", levels.AUTO))
     if chosen is None:
         # Levels that a run has begun with stay, whatever is added to its collection.
-        chosen = (
-            known["levels"] if "levels" in known else levels.found(run.train_source)
-        )
+        kept = "levels" in known
+        chosen = known["levels"] if kept else levels.found(run.train_source)
     write_json(workdir.images, {"splits": found, "levels": chosen})
 
 
@@ -126,9 +126,8 @@ def _look(run, split, bad, converted):
     for line in _by_reason(list(bad.items())[before:]):
         print(f"  {line}")
     if converted:
-        print(
-            f"  {len(converted):,} are read as PNG, since TensorFlow does not read them"
-        )
+        more = listing.counted(len(converted), "more image")
+        print(f"  {more} read as PNG, since TensorFlow does not read the file")
 
 
 def _note(source, missing, bad):

@@ -51,16 +51,17 @@ def found(source):
         return None
     images, low, high = seen
     said = (
-        f"{images:,} images of 16 bits were looked at; 99.8 % of their samples are from "
-        f"{low} to {high} of {_MOST}"
+        f"{images:,} images of 16 bits were looked at: their samples, but for 0.1 % at "
+        f"each end, are from {low} to {high} of {_MOST}"
     )
     if high >= _HIGH or low == high:
         print(
-            f"{said}: 0 becomes black, {_MOST} white; --config.levels=low,high changes it"
+            f"{said}; 0 becomes black, {_MOST} white (--config.levels=low,high changes "
+            "that)"
         )
         return None
     print(
-        f"{said}: {low} becomes black, {high} white; --config.levels=0,{_MOST} takes "
-        "the whole range"
+        f"{said}; {low} becomes black, {high} white (--config.levels=0,{_MOST} takes "
+        "the whole range)"
     )
     return low, high

@@ -93,9 +93,13 @@ class Run:
         Images that cannot be read are left out, files are converted, and 16-bit samples
         have the levels that were seen.
         """
-        self._bad_images = self.workdir.read_bad_images()
         self._converted = self.workdir.read_converted_images()
         self._levels = self._levels or self.workdir.read_levels()
+        self.leave_out(self.workdir.read_bad_images())
+
+    def leave_out(self, names):
+        """Leaves images out of all splits from now on."""
+        self._bad_images = frozenset(names)
         self._sources = {
             split: self._corrected(source) for split, source in self._sources.items()
         }

@@ -123,7 +123,7 @@ class Workdir:
         _write_lines(self.bad_images, map(list, reasons.items()))
 
     def read_converted_images(self):
-        """The files that are converted whatever they look like, a frozenset of names."""
+        """The files that are converted whatever they look like, a frozenset of str."""
         return frozenset(_read_lines(self.converted_images))
 
     def write_converted_images(self, paths):
