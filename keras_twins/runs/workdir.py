@@ -30,6 +30,7 @@ class Workdir:
         self.images = self.path / "images.json"
         self.bad_images = self.path / "bad_images.txt"
         self.converted_images = self.path / "converted_images.txt"
+        self.measures = self.path / "measures.json"
         self.snapshots = self.path / "snapshots"
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
