@@ -124,10 +124,13 @@ class TFDSSource(Source):
                 tf.data.experimental.assert_cardinality(self.num_images)
             )
 
+        # Read here, since the graph that numbers them cannot read files.
+        texts = self._texts() if labels and self._label.is_text else None
+
         def record(place, found):
             contents = _readable(_at(found, self._image_key))
             record = tf.strings.as_string(place, width=_DIGITS, fill="0") + contents
-            return (record, self._number(_at(found, keys[1]))) if labels else record
+            return (record, _number(_at(found, keys[1]), texts)) if labels else record
 
         return examples.map(record, tf.data.AUTOTUNE)
 
@@ -147,14 +150,15 @@ class TFDSSource(Source):
             return self._examples.damage()
         return None
 
-    def _number(self, label):
-        """The number of a class, in the graph."""
-        if self._label.is_text:
-            return tf.argmax(tf.constant(self._texts()) == label)
-        return tf.cast(label, tf.int64)
-
     def _texts(self):
         return _texts(str(self._builder.data_path), self._label.key)
+
+
+def _number(label, texts):
+    """The number of a class, in the graph."""
+    if texts is None:
+        return tf.cast(label, tf.int64)
+    return tf.argmax(tf.constant(texts) == label)
 
 
 def _shape(image):
