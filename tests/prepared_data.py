@@ -20,7 +20,7 @@ def prepare(root, name, features, make, sizes=(8, 4)):
 
     first, second = sizes
 
-    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.0.0")
         pkg_dir_path = root
 
@@ -40,5 +40,5 @@ def prepare(root, name, features, make, sizes=(8, 4)):
         def _generate_examples(self):
             raise NotImplementedError
 
-    Builder.name = name
-    Builder(data_dir=root).download_and_prepare()
+    Prepared.name = name
+    Prepared(data_dir=root).download_and_prepare()

@@ -5,6 +5,7 @@ training images is held out of what a classifier learns from.
 """
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def parts(run):
     if not train.has_labels:
         return Parts(missing=train.no_labels)
     train = train.labelled()
-    test, reason = _test(run)
+    test, reason = _test(run, train.class_names)
     if test is None:
         return _held_out(run, train, reason)
     in_test, in_train = _shared(train, test)
@@ -93,7 +94,7 @@ def held_out(labels, percent=_PERCENT, seed=_SEED):
     return drawn
 
 
-def _test(run):
+def _test(run, class_names):
     """The labelled test images, or None and why there are none."""
     config = run.config
     if config.test_split == config.train_split:
@@ -104,6 +105,10 @@ def _test(run):
         return None, f"{config.dataset} has no split {config.test_split!r}"
     if not test.has_labels:
         return None, f"split {config.test_split!r}: {test.no_labels}"
+    if test.class_names != class_names:
+        return None, (
+            f"the classes of {config.test_split} are not those of {config.train_split}"
+        )
     return test.labelled(), ""
 
 
@@ -111,7 +116,8 @@ def _shared(train, test):
     """Bool arrays: which training images are test images, and the other way round."""
     if train.decoder is None:  # Arrays: two splits have no image in common.
         return np.zeros(train.num_images, bool), np.zeros(test.num_images, bool)
-    names, others = train.names(), test.names()
+    # A file has several names where a split is a part of another: a/./b is a/b.
+    names, others = (list(map(os.path.normpath, s.names())) for s in (train, test))
     common = set(names) & set(others)
     return (
         np.array([name in common for name in names]),
