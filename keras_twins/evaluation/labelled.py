@@ -6,6 +6,8 @@ import numpy as np
 
 from keras_twins.evaluation.rows import Settings
 
+ONE_CLASS = "all training images are of one class, so there is nothing to tell apart"
+
 
 @dataclasses.dataclass(frozen=True)
 class Labelled:
@@ -88,7 +90,7 @@ class Labelled:
 
     def _limit_of_labels(self):
         if len(np.unique(self.train_y)) < 2:
-            return "all training images are of one class, so there is nothing to tell"
+            return ONE_CLASS
         if not len(self.test_y):
             return "there are no test images of a class that training images have"
         return ""

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_twins.data.sources import Source
 from keras_twins.errors import InputError
+from keras_twins.evaluation.labelled import ONE_CLASS
 
 # Of each class, in percent; which images these are depends on nothing else.
 _PERCENT = 20
@@ -126,7 +127,10 @@ def _shared(train, test):
 
 
 def _held_out(run, train, reason):
-    drawn = held_out(train.labels())
+    labels = train.labels()
+    if (labels == labels[0]).all():
+        return Parts(missing=ONE_CLASS)
+    drawn = held_out(labels)
     if not drawn.any():
         return Parts(
             missing=f"{reason}, and no class has two images, one of which could be "
