@@ -284,7 +284,7 @@ def _view_maker(source, views):
         contents, label = source.contents(record), source.label(record)
         return tf.cond(
             decoder.is_whole_jpeg(contents),
-            lambda: views.resample_jpeg(decoder.checked_jpeg(contents, label), key),
+            lambda: views.resample_parts(*decoder.jpeg_parts(contents, label), key),
             lambda: views.resample(decoder.decode(contents, label), key),
         )
 

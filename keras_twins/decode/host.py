@@ -135,9 +135,9 @@ def _is_rare_jpeg(head):
 
 def _is_plain_bmp(head):
     """Whether `bmp.decode_bmp` reads a BMP: its rule in Python."""
-    head = head[:66].ljust(66, b"\0")
+    head = head[: kinds.BMP_HEADER_BYTES].ljust(kinds.BMP_HEADER_BYTES, b"\0")
     (header_size,) = struct.unpack_from("<I", head, 14)
     bits, compression = struct.unpack_from("<HI", head, 28)
-    usual = struct.unpack_from("<III", head, 54) == (0xFF0000, 0xFF00, 0xFF)
-    plain = compression == 0 or (compression == 3 and usual)
-    return header_size >= 40 and plain and bits in (8, 24, 32)
+    masks = head[54:66] == kinds.BMP_MASKS
+    plain = compression == 0 or (compression == 3 and masks and bits > 8)
+    return plain and header_size in kinds.BMP_HEADERS and bits in (8, 24, 32)

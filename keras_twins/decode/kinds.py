@@ -14,6 +14,12 @@ IN_GRAPH = {
     BMP: b"BM",
 }
 
+# Of BMP files the graph reads those with one of these headers, by their size, whose
+# pixels are indices, or lie in this order where there are masks for red, green, blue.
+BMP_HEADER_BYTES = 66
+BMP_HEADERS = (40, 52, 56, 64, 108, 124)
+BMP_MASKS = bytes([0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0])
+
 # How files of other kinds start. Pillow reads them, the graph does not.
 _STARTS = {
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -25,11 +31,14 @@ _BRANDS = {
     "AVIF": (b"avif", b"avis"),
     "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
 }
-# By what a file's first bytes say, the whole table as `(position, bytes, kind)`.
-CONVERTED = [
-    *((0, start, kind) for kind, starts in _STARTS.items() for start in starts),
-    *((4, b"ftyp" + brand, kind) for kind, names in _BRANDS.items() for brand in names),
-]
+# The kinds that the graph does not read: where each one's first bytes stand, and which.
+CONVERTED = {
+    **{kind: (0, starts) for kind, starts in _STARTS.items()},
+    **{
+        kind: (4, tuple(b"ftyp" + brand for brand in brands))
+        for kind, brands in _BRANDS.items()
+    },
+}
 
 
 def kind_of(head):
@@ -46,7 +55,7 @@ def kind_of(head):
     for kind, start in IN_GRAPH.items():
         if head.startswith(start):
             return kind
-    for position, value, kind in CONVERTED:
-        if head.startswith(value, position):
+    for kind, (position, starts) in CONVERTED.items():
+        if head.startswith(starts, position):
             return kind
     return None

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from first_pass_test import ONE, first_pass_only, tiny_config, write_image
 from PIL import Image
+from small_folders import ONE, first_pass_only, tiny_config, write_image
 
 from keras_twins.commands.evaluate import evaluate
 from keras_twins.commands.export import export
@@ -64,17 +65,17 @@ def test_a_run_from_training_to_export(root, tmp_path, cache, capsys):
         f"the cache {cache} has 4 files",
         "all can be read",
         "4 images of 16 bits were looked at",
-        "from 104 to 3996 of 65535",
+        "from 105 to 3997 of 65535",
         "--config.levels=0,65535",
     ):
         assert said in out, said
     # Told once: what holds for both splits.
     assert out.count("splits: train in") == 1
-    assert workdir.read_levels() == (104, 3996)
+    assert workdir.read_levels() == (105, 3997)
     # A deleted cache is made again by whatever reads the run's data next.
     shutil.rmtree(cache)
     again = Run.read(workdir)
-    assert again.levels == (104, 3996)
+    assert again.levels == (105, 3997)
     deep = next(iter(again.source("test").dataset()))
     assert deep.numpy().min() == 0 and deep.numpy().max() == 255
     assert np.median(deep) in range(126, 130)
@@ -99,10 +100,10 @@ def test_levels_stay_and_can_be_given(root, tmp_path, cache):
     config = tiny_config(root)
     first_pass_only(config, workdir)
     known = json.loads(workdir.images.read_text())
-    assert known["levels"] == [104, 3996]
+    assert known["levels"] == [105, 3997]
     write_deep(root / "Training" / "a" / "bright.png", 0, 65535)
     first_pass_only(config, workdir)
-    assert workdir.read_levels() == (104, 3996)
+    assert workdir.read_levels() == (105, 3997)
     given = Workdir(tmp_path / "given")
     config.levels = "0,4095"
     first_pass_only(config, given)
@@ -159,11 +160,11 @@ def test_a_list_of_names_alone_is_read(tmp_path):
 
 
 def test_what_only_pillow_reads_is_converted_and_stays_so(
-    root, tmp_path, cache, capsys, monkeypatch
+    root, tmp_path, cache, capsys
 ):
     """A file that looks as the graph reads it, and that the graph refuses."""
     odd = root / "Training" / "a" / "odd.png"
-    odd.write_bytes(_apng_with_a_broken_extra_chunk(root / "Training" / "a" / "02.png"))
+    odd.write_bytes(_with_an_unknown_chunk(root / "Training" / "a" / "02.png"))
     workdir = Workdir(tmp_path / "run")
     config = tiny_config(root)
     first_pass_only(config, workdir)
@@ -176,9 +177,10 @@ def test_what_only_pillow_reads_is_converted_and_stays_so(
     assert len(list(run.train_source.dataset())) == 13
 
 
-def _apng_with_a_broken_extra_chunk(path):
-    """A PNG with bytes after its last row's data that a strict reader refuses."""
+def _with_an_unknown_chunk(path):
+    """A PNG with a critical chunk that nobody knows, as some tools write them."""
     contents = path.read_bytes()
     at = contents.index(b"IDAT") - 4
-    # A palette is not allowed before the data of a grey image, which Pillow ignores.
-    return contents[:at] + b"\0\0\0\1tRNSx\0\0\0\0" + contents[at:]
+    chunk = b"TEST"
+    chunk = b"\0\0\0\0" + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return contents[:at] + chunk + contents[at:]
