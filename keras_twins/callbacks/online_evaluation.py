@@ -73,7 +73,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
             return  # A training that has diverged is told by its own callback.
         features, labels = embedded
         for name, measure in _DIAGNOSTICS.items():
-            if len(features) > 1:
+            if len(features) >= _FEWEST[name]:
                 value = attempt(name, lambda measure=measure: measure(features))
                 if value is not None:
                     logs[name] = value
@@ -110,6 +110,8 @@ class OnlineEvaluation(keras.callbacks.Callback):
             self.tensorboard.write_projector(features, labels, self.test)
 
 
+# Few images extend over few directions, whatever the encoder.
+_FEWEST = {"test_embedding_std": 2, "test_effective_rank": 16, "test_uniformity": 2}
 _DIAGNOSTICS = {
     "test_embedding_std": evaluation.embedding_std,
     "test_effective_rank": evaluation.effective_rank,

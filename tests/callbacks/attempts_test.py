@@ -61,12 +61,14 @@ def test_the_limits_of_knn(capsys, train, test, measured, words):
         callback.on_epoch_end(epoch, logs[epoch])
     assert [("knn" in log) for log in logs] == [measured] * 2
     assert all("evaluation_seconds" in log for log in logs)
+    # The rank of so few images would be taken for a collapse.
+    assert not any("test_effective_rank" in log for log in logs)
     assert capsys.readouterr().out.count(words) == 1
 
 
 @pytest.mark.parametrize("broken", ["test", "train", "tensorboard", "diagnostics"])
 def test_whatever_fails_the_epoch_goes_on(tmp_path, capsys, monkeypatch, broken):
-    bad = images([0, 1] * 6).map(
+    bad = images([0, 1] * 12).map(
         lambda image, label: (tf.io.decode_png(tf.constant(b"torn"))[None], label)
     )
     writer = Writer(tmp_path)
@@ -78,7 +80,7 @@ def test_whatever_fails_the_epoch_goes_on(tmp_path, capsys, monkeypatch, broken)
         monkeypatch.setitem(
             online_evaluation._DIAGNOSTICS, "test_effective_rank", fails
         )
-    good = images([0, 1] * 6)
+    good = images([0, 1] * 12)
     callback = OnlineEvaluation(
         encoder(),
         bad if broken == "train" else good,

@@ -203,7 +203,7 @@ def test_a_percentage_that_nothing_can_be_tuned_with_has_a_column_and_a_reason()
     header, frequent, raw = table.cells(as_data(rows))
     assert header[-1] == "fine-tuned, 10 % of labels"
     assert (frequent[-1], raw[-1]) == ("33.33 %", "–")
-    assert "fine-tuned, 10 % of labels: there are no weights" in printed(rows)
+    assert "Fine-tuned, 10 % of labels: there are no weights" in printed(rows)
 
 
 def test_rows_of_an_earlier_version_are_read():
