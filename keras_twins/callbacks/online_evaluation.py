@@ -1,5 +1,6 @@
 """Measures the embedding while a training goes on."""
 
+import functools
 import time
 from typing import Any
 
@@ -74,7 +75,7 @@ class OnlineEvaluation(keras.callbacks.Callback):
         features, labels = embedded
         for name, measure in _DIAGNOSTICS.items():
             if len(features) >= _FEWEST[name]:
-                value = attempt(name, lambda measure=measure: measure(features))
+                value = attempt(name, functools.partial(measure, features))
                 if value is not None:
                     logs[name] = value
         if self.train is not None and labels is not None:

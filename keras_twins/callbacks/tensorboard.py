@@ -7,6 +7,7 @@ from tensorboard.plugins import projector
 
 from keras_twins import pictures
 from keras_twins.callbacks.attempts import Attempts
+from keras_twins.types import StrPath
 
 # The projector slows down beyond some thousand points, and sprites end at 8192 pixels.
 _PROJECTED = 2000
@@ -21,7 +22,7 @@ class Scalars(keras.callbacks.TensorBoard):
         attempts: `Attempts` that says why nothing more is written.
     """
 
-    def __init__(self, directory, attempts: Attempts):
+    def __init__(self, directory: StrPath, attempts: Attempts) -> None:
         super().__init__(directory, write_graph=False)
         self._attempts = attempts
         self._fails = False

@@ -8,12 +8,12 @@ from absl import flags as absl_flags
 from keras_twins import files
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
-from keras_twins.errors import InputError
+from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.runs.workdir import Workdir
 
 _ENCODERS = ("raw pixels", "untrained encoder", "trained encoder")
 _FEW = 10  # labels of each class, of the probe that sees few
-_OF_THE_RUN = ("dataset", "data_dir", "train_split", "test_split")
+_OF_THE_RUN = ("dataset", "data_dir", "train_split", "test_split", "label_key")
 
 
 def define_flags(flags):
@@ -22,6 +22,7 @@ def define_flags(flags):
         "dataset": "Data set to evaluate on; default: the run's own.",
         "data_dir": "Where TensorFlow data sets are prepared.",
         "train_split": "Split to learn from; default: the run's.",
+        "label_key": "Labels of a TensorFlow data set; default: the run's.",
         "test_split": "Split to be right on; default: the run's, or a part held out.",
     }
     for name, text in texts.items():
@@ -102,7 +103,11 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
     config = run.config
     run.workdir.check_ended()
     parts = labelled.parts(run)
-    rows = _rows(run, parts, protocol, fine_tune, verbose)
+    try:
+        rows = _rows(run, parts, protocol, fine_tune, verbose)
+    except UnreadableImage:  # Another data set than the run's has not been looked at.
+        parts = labelled.readable(parts)
+        rows = _rows(run, parts, protocol, fine_tune, verbose)
     if parts.said:
         print(parts.said)
     rich.print(evaluation.format_table(rows))

@@ -1,6 +1,7 @@
 """Embedded images with their classes: what of them can be measured, and how."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,9 @@ class Labelled:
     """
 
     train_x: np.ndarray
-    train_y: np.ndarray
+    train_y: Any  # As `embed` gives them, which may have none; these are there.
     test_x: np.ndarray
-    test_y: np.ndarray
+    test_y: Any
     left_out: int = 0
     left_out_classes: int = 0
 

@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from keras_twins.data import survey
 from keras_twins.data.sources import Source
 from keras_twins.errors import InputError
 from keras_twins.evaluation.labelled import ONE_CLASS
@@ -71,6 +72,34 @@ def parts(run):
     return _held_out(
         run, train, f"{config.train_split} and {config.test_split} are the same images"
     )
+
+
+def readable(found):
+    """The same parts without images that cannot be decoded.
+
+    Args:
+        found: `Parts` with something to measure.
+
+    Returns:
+        `Parts`, which say how many images are left out, and the first one.
+
+    Raises:
+        InputError: where the collection is damaged, or no image can be decoded.
+    """
+    bad, sources = [], []
+    for source in (found.train, found.test):
+        places = [p for _, p in survey.undecodable(source) if p is not None]
+        bad += [source.name_of(place) for place in places]
+        kept = np.ones(source.num_images, bool)
+        kept[places] = False
+        if not kept.any():
+            raise InputError(f"{source.name} has no image that can be read")
+        sources.append(source.only(kept))
+    several = len(bad) > 1
+    said = f"{len(bad):,} images" if several else "1 image"
+    said += f" cannot be read and {'are' if several else 'is'} left out: "
+    said += ", ".join(bad[:3]) + (", …." if len(bad) > 3 else ".")
+    return Parts(*sources, found.split, " ".join(filter(None, (found.said, said))))
 
 
 def held_out(labels, percent=_PERCENT, seed=_SEED):

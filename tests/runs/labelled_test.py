@@ -185,6 +185,23 @@ def test_evaluate_writes_a_table_whatever_the_labels(
         assert (written["train_images"], written["test_images"]) == (10, 2)
 
 
+def test_files_that_cannot_be_read_are_left_out_and_said(tmp_path, capsys):
+    """Of another data set than the run's own, which its first pass did not see."""
+    config = config_of(folder_of(tmp_path / "own", ant=6, bee=5))
+    workdir = trained(config, tmp_path / "run")
+    other = folder_of(
+        *(tmp_path / "other",),
+        **dict(train__ant=6, train__bee=6, test__ant=3, test__bee=3),
+    )
+    for name in ("train/ant/0.png", "test/bee/1.png"):
+        (tmp_path / "other" / name).write_bytes(b"\x89PNG torn")
+    evaluate(Run.read(workdir, dataset=other), verbose=0)
+    written = json.loads(workdir.evaluation.read_text())
+    assert (written["train_images"], written["test_images"]) == (11, 5)
+    assert "2 images cannot be read and are left out: " in written["held_out"]
+    assert "train/ant/0.png" in capsys.readouterr().out.replace("\n", "")
+
+
 def test_a_split_that_was_asked_for_is_not_done_without(tmp_path, capsys):
     config = config_of(folder_of(tmp_path / "images", ant=6, bee=5))
     workdir = trained(config, tmp_path / "run")
