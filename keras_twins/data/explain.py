@@ -73,19 +73,18 @@ def _explained(error, images):
     source = getattr(images, "source", None)
     own = errors.label_and_reason(str(error))
     if own:
-        label, reason = own
-        return UnreadableImage(f"{_original(source, label)} {reason}")
+        path, reason = own
+        if source is not None:
+            path = source.originals.get(path, path)
+            # Why it was not converted says more than that it should be.
+            reason = source.reasons.get(path, reason)
+        return UnreadableImage(f"{path} {reason}")
     if source is None:
         return None
     damaged = source.damage(error)
     if damaged or source.paths is None or not _READING.search(str(error)):
         return damaged
     return _first_unreadable(source)
-
-
-def _original(source, path):
-    """The file that the user knows, of a conversion that was read in its place."""
-    return path if source is None else source.originals.get(path, path)
 
 
 def _first_unreadable(source):

@@ -131,12 +131,15 @@ class FolderSource(Source):
         return self._readable.converted
 
     @property
+    def reasons(self):
+        return self._readable.reasons
+
+    @property
     def deep(self):
         return self._readable.deep
 
     def reason_of(self, index):
-        path = self.paths[index]
-        known = self._readable.reasons.get(path)
+        known = self.reasons.get(self.paths[index])
         return known or reason_of_file(self.decoder, self.read_paths[index])
 
     def repaired(self, index):

@@ -39,6 +39,7 @@ class Source:
         read_paths: list of the names that are read in their place: those of their
             conversions, where TensorFlow does not read the files themselves.
         originals: of the conversions among `read_paths`, the files that they are of.
+        reasons: of files that should be converted and cannot be, why, in words.
         decoder: `Decoder` where encoded bytes are behind a
             record, which has `contents` and a `label` then; None where a record is an
             image.
@@ -51,6 +52,7 @@ class Source:
     paths = None
     read_paths = None
     originals: Mapping[str, str] = types.MappingProxyType({})
+    reasons: Mapping[str, str] = types.MappingProxyType({})
     decoder: Decoder | None = None
     encoded_bytes = None
 

@@ -78,7 +78,7 @@ def test_a_run_from_training_to_export(root, tmp_path, cache, capsys):
     assert again.levels == (105, 3997)
     deep = next(iter(again.source("test").dataset()))
     assert deep.numpy().min() == 0 and deep.numpy().max() == 255
-    assert np.median(deep) in range(126, 130)
+    assert abs(np.median(deep) - 127.5) <= 1
     assert evaluate(again, verbose=0)
     assert len(list(cache.rglob("*.png"))) == 7
     # The export makes the same of a file as the run does.
