@@ -1,8 +1,8 @@
 """The keys that every configuration has, with defaults that train something.
 
-Each has `encoder.weights` (`imagenet`, `none` or a file of weights), `encoder.frozen` (so
-many first layers, or a tuple of how their names begin) and `optimizer.encoder_rate` (the
-encoder's share of the learning rate) beside what the file says.
+Each has, beside what its file says, `encoder.weights` (`imagenet`, `none` or a file of
+weights), `encoder.frozen` (how many of the first layers, or a tuple of how names of
+layers begin) and `optimizer.encoder_rate` (the encoder's share of the learning rate).
 
 What follows a colon, as in `--config=configs/stl10.py:hsic,test`, are options:
 
@@ -36,7 +36,7 @@ def base(views):
     config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
     config.max_bad_images = 0.01  # share of a folder's files that need not be images
 
-    # Views: of a preset, or of a layer by `module:name` that takes what `TwoViews` does.
+    # Views. `name` is None for `TwoViews`, or a `module:name` of such a layer.
     config.views = preset(views)
     _add(config.views, name=str)
     config.sizes = ()  # (image_size, epochs) of smaller views that are trained first

@@ -1,8 +1,8 @@
 r"""Barlow Twins on any folder of photographs, in the time that you have.
 
-What it trains: a small residual network (a 7×7 stem with pooling, and a block each of 32,
-64, 128 and 256 channels, 1.2 million weights), without labels. What is open is decided
-from the folder when the run begins, said, and kept in `plan.json` of the workdir:
+What it trains: a small residual network (a 7×7 stem with pooling, and a block each of
+32, 64, 128 and 256 channels, 1.2 million weights), without labels. What is open is
+decided from the folder when the run begins, said, and kept in its `plan.json`:
 
 - the views' size, 64, 96, 128 or 224 pixels: half the shorter side of a photograph;
 - the batch, 32 to 256: an eighth of the collection;
@@ -15,8 +15,9 @@ from the folder when the run begins, said, and kept in `plan.json` of the workdi
     :hsic       the note's HSIC loss, at the same weight
     :test       a few seconds, on the digits
 
-Any of these can be given instead: --config.views.image_size=128, --config.batch_size=64,
---config.epochs=50. docs/photographs.md shows the whole way, and pretrained encoders.
+Any of these can be given instead: --config.views.image_size=128,
+--config.batch_size=64, --config.epochs=50. docs/photographs.md shows the whole way, and
+pretrained encoders.
 
 Measured by us: nothing yet.
 """

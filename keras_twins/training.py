@@ -77,8 +77,11 @@ def _train(run, verbose, request):
         make_deterministic()
     keras.config.set_dtype_policy(run.config.precision)
     run.decide()
+    if not workdir.begun():
+        plan.say_if_views_are_small(run.config, run.train_source)
     parts.check_input(run.config, run.train_source)
     parts.check_callbacks(run.config)
+    run.steps_per_epoch()  # Refused here where the replicas cannot share a batch.
     with run.strategy.scope():
         model = parts.model(run.config)
         _compiled_with(run, model)
@@ -116,8 +119,8 @@ def _decide_epochs(run, model, writes):
             run.apply(plan.with_epochs(run.given, epochs))
         minutes = measured.minutes(run.config.epochs * steps)
         print(
-            f"a step takes {measured.seconds_per_step:.3g} s, an epoch {steps} of them: "
-            f"--config.epochs={run.config.epochs} takes about {minutes:.2g} minutes"
+            f"a step takes {measured.seconds_per_step:.3g} s: --config.epochs="
+            f"{run.config.epochs} of {steps} steps takes about {minutes:.2g} minutes"
         )
     if writes and run.plan:
         files.write_json(run.workdir.plan, run.plan)
@@ -132,11 +135,9 @@ def _fit(run, model, verbose, request):
     """Trains from the last checkpoint on."""
     config, workdir, steps = run.config, run.workdir, run.steps_per_epoch()
     position = checkpoints.restore(model, workdir.checkpoints)
-    if position == checkpoints.START:
-        plan.say_if_views_are_small(config, run.train_source)
-        if config.get("init_from"):
-            with run.strategy.scope():
-                earlier.start_from(model, config.init_from)
+    if position == checkpoints.START and config.get("init_from"):
+        with run.strategy.scope():
+            earlier.start_from(model, config.init_from)
     if position.step >= steps:  # A folder that has lost files has fewer steps.
         position = checkpoints.Position(position.epoch + 1, 0)
     _say(run, model, steps, position)
@@ -281,7 +282,8 @@ def _say(run, model, steps, position):
         f"{model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}\n"
         f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
-        f"{config.batch_size} pairs on {replicas} replica"
+        f"{config.batch_size} pairs of {config.views.image_size} pixels on "
+        f"{replicas} replica"
         f"{'s' if replicas > 1 else ''}, into {run.workdir.path}"
     )
     if any(position):

@@ -82,7 +82,8 @@ def on_normalised(
     """An encoder of normalised images, from a model with a preprocessing of its own.
 
     It takes the images as the views give them, so that training, evaluation and export
-    need not know of the model's own preprocessing. Feature maps and tokens are averaged.
+    need not know of the model's own preprocessing. Feature maps and tokens become their
+    means.
 
     Args:
         body: `keras.Model` of images `(batch_size, H, W, 3)`.

@@ -62,7 +62,9 @@ def make(config, image_size):
         body = named.call(
             "encoder.name", adapted.on_normalised, body, *normalised, scaling
         )
-        body.trainable = True  # A file may have been saved with frozen layers.
+        # A file may have been saved with frozen layers, which a change alone reaches.
+        body.trainable = False
+        body.trainable = True
     if frozen:
         named.call("encoder.frozen", adapted.freeze, body, frozen)
     return body

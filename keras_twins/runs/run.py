@@ -64,11 +64,13 @@ class Run:
         self.apply(plan.image_size(self.config, self.train_source))
 
     def decide(self):
-        """Decides all that the configuration leaves open, from the training images.
+        """Decides all that the configuration leaves open, unless the run has begun.
 
         Raises:
             InputError: for a collection from which no batch can be made.
         """
+        if self.workdir is not None and self.workdir.begun():
+            return
         self.decide_image_size()
         self.apply(
             plan.decide(

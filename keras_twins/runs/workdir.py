@@ -202,8 +202,8 @@ class Workdir:
         remedy = "give the same one, or another folder"
         if "epochs" in differing or "minutes" in differing:
             remedy = (
-                "the learning rate falls over the epochs of a run, so that more of them "
-                "are another run; train on from its weights with "
+                "the learning rate falls over the epochs of a run, so that with other "
+                "epochs it is another run; train on from its weights with "
                 f"--config.init_from={self.path} and another --workdir"
             )
         raise InputError(
