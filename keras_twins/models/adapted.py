@@ -42,15 +42,13 @@ def scaling_of(preprocess: Callable[[Any], Any]) -> Scaling:
         >>> caffe.reverse, [round(-offset, 3) for offset in caffe.offset]
         (True, [103.939, 116.779, 123.68])
     """
-    black, white, red, other = np.float32(
-        [[0, 0, 0], [255, 255, 255], [255, 0, 0], [20, 130, 240]]
-    )
-    pixels = np.stack([black, white, red, other])[None]
-    made = np.asarray(preprocess(pixels.copy()), np.float64)[0]
-    reverse = bool(np.argmax(np.abs(made[2] - made[0])) == 2)
-    scale, offset = (made[1] - made[0]) / 255, made[0]
-    expected = scale * (other[::-1] if reverse else other) + offset
-    if not np.allclose(made[3], expected, rtol=1e-4, atol=1e-4):
+    colours = [[0, 0, 0], [255, 255, 255], [255, 0, 0], [20, 130, 240]]
+    pixels = np.array([[colours]], np.float32)
+    black, white, red, other = np.asarray(preprocess(pixels), np.float64)[0, 0]
+    reverse = bool(np.argmax(np.abs(red - black)) == 2)
+    scale, offset = (white - black) / 255, black
+    expected = scale * colours[3][:: -1 if reverse else 1] + offset
+    if not np.allclose(other, expected, rtol=1e-4, atol=1e-4):
         raise ValueError(
             "Invalid value for argument `preprocess`. Expected a function that scales "
             f"and shifts each channel. Received: preprocess={preprocess}"
@@ -100,10 +98,9 @@ def on_normalised(
     """
     inputs = x = keras.Input(body.input_shape[1:], name="images")
     if scaling is not None:
-        order = slice(None, None, -1 if scaling.reverse else 1)
-        mean, std = np.float64(mean)[order], np.float64(std)[order]
-        scale = 255 * std * scaling.scale
-        offset = 255 * mean * scaling.scale + scaling.offset
+        order = -1 if scaling.reverse else 1
+        scale = 255 * np.array(scaling.scale) * std[::order]
+        offset = 255 * np.array(scaling.scale) * mean[::order] + scaling.offset
         if scaling.reverse:
             x = ops.flip(x, axis=-1)
         # In float32: 0..255 is more than 16 bits hold exactly.
