@@ -30,11 +30,16 @@ def base(views):
     config.dataset = "digits"
     config.data_dir = config_dict.placeholder(str)
     config.download = False
+    # Features of a TensorFlow data set, such as "left" or "a/b"; None finds them.
+    config.image_key = config_dict.placeholder(str)
+    config.label_key = config_dict.placeholder(str)
     config.train_split = "train"
     config.test_split = "test"
+    config.labels = config_dict.placeholder(str)  # a folder's table of path and label
+    config.levels = "auto"  # of 16-bit samples, or "low,high": see docs/collections.md
     config.batch_size = 256
     config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
-    config.max_bad_images = 0.01  # share of a folder's files that need not be images
+    config.max_bad_images = 0.01  # share of the images that need not be readable
 
     # Views. `name` is None for `TwoViews`, or a `module:name` of such a layer.
     config.views = preset(views)

@@ -8,13 +8,14 @@ import keras
 import tensorflow as tf
 
 from keras_twins import callbacks, data, distribution, files
-from keras_twins.callbacks import health, resume, tensorboard
+from keras_twins.callbacks import attempts, health, resume, tensorboard
 from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.runs import (
     checkpoints,
     config_check,
     earlier,
     first_pass,
+    labelled,
     pace,
     parts,
     plan,
@@ -88,9 +89,8 @@ def _train(run, verbose, request):
     # All of the configuration has been used by now: nothing is claimed in vain.
     writes = distribution.is_chief(run.strategy)
     workdir.claim(run.given, write=writes)
-    if run.train_source.paths is not None:
-        _leave_out_bad_images(run, writes)
-        run.decide()
+    _look_at_images(run, writes)
+    run.decide()
     _compile(run, model)
     with _reading(run):
         _decide_epochs(run, model, writes)
@@ -187,11 +187,11 @@ def _save(model, path):
         model.save(beside)
 
 
-def _leave_out_bad_images(run, writes):
+def _look_at_images(run, writes):
     if writes:
         first_pass.check_images(run)
     distribution.wait_for_all(run.strategy)
-    run.leave_out(run.workdir.read_bad_images())
+    run.use_first_pass()
 
 
 @contextlib.contextmanager
@@ -241,27 +241,31 @@ def _writers(run, model, position):
     """The callbacks that evaluate and write, on the one process that does so."""
     config, workdir = run.config, run.workdir
     board = tensorboard.Writer(workdir.tensorboard, run.train_source.class_names)
+    said = attempts.Attempts(workdir.measures)
     found = [
         callbacks.MetricsFile(workdir.metrics, workdir.read_metrics(position.epoch)),
-        keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
-        callbacks.Snapshots(workdir.snapshots, run_images.snapshot_pairs(run), board),
+        tensorboard.Scalars(workdir.tensorboard, said),
+        callbacks.Snapshots(
+            workdir.snapshots, run_images.snapshot_pairs(run), board, said
+        ),
     ]
     if config.evaluation.every_epochs:
-        found.insert(0, _online_evaluation(run, model, board))
+        found.insert(0, _online_evaluation(run, model, board, said))
     return found + parts.further_callbacks(config)
 
 
-def _online_evaluation(run, model, board):
+def _online_evaluation(run, model, board, said):
     config = run.config
-    test = run_images.test_images(run)
-    bank = None
-    if not test.labelled:
-        print(f"no kNN accuracy while training: {config.dataset} has no labels")
-    elif test.split == config.train_split:
-        print(f"no kNN accuracy while training: {config.dataset} has no test split")
+    measured = labelled.parts(run)
+    if measured.missing:
+        said.missing("kNN", measured.missing)
+        bank, test = None, run_images.test_images(run)
     else:
-        limit = config.evaluation.bank_images
-        bank = run_images.open_images(run, config.train_split, limit).batches
+        limit, split = config.evaluation.bank_images, config.train_split
+        bank = run_images.open_source(run, measured.train, split, limit).batches
+        test = run_images.open_source(run, measured.test, measured.split)
+    if measured.said:
+        said.note(f"kNN while training: {measured.said}")
     return callbacks.OnlineEvaluation(
         parts.pixel_encoder(config, model.encoder),
         bank,
@@ -270,6 +274,7 @@ def _online_evaluation(run, model, board):
         k=config.evaluation.k,
         temperature=config.evaluation.temperature,
         tensorboard=board,
+        attempts=said,
     )
 
 

@@ -1,6 +1,6 @@
 """The layer that turns a batch of images into two random views of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -152,23 +152,27 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         _, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
         return self._crop_image(image, boxes)
 
-    def resample_jpeg(
-        self, data: tf.Tensor, key: tf.Tensor
+    def resample_parts(
+        self,
+        height: tf.Tensor,
+        width: tf.Tensor,
+        part: Callable[[tf.Tensor], tf.Tensor],
+        key: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The same from an encoded JPEG, of which only what the crops see is decoded.
+        """The same of an image of which only what the crops see is decoded.
 
         Args:
-            data: scalar string tensor. The file's bytes.
+            height, width: scalar int32 tensors. The image's size in pixels.
+            part: function of a window, an int32 tensor `[top, left, height, width]`,
+                that decodes it: uint8 `(height, width, channels)`.
             key: scalar int64 tensor. The image's key.
 
         Returns:
             What `resample` returns for the decoded image, up to the rounding of a
             decoder that interpolates colours at the border of what it decodes.
         """
-        shape = tf.io.extract_jpeg_shape(data)
-        window, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
-        image = tf.image.decode_and_crop_jpeg(data, window, channels=3)
-        return self._crop_image(image, crops.within(window, boxes))
+        window, boxes = self._boxes_of_one(tf.cast(key, tf.int64), height, width)
+        return self._crop_image(part(window), crops.within(window, boxes))
 
     def finish(
         self, crops_a: tf.Tensor, crops_b: tf.Tensor, keys: tf.Tensor

@@ -20,10 +20,10 @@ def between(contents, start, stop):
 
 
 def number(digits, big_endian=False):
-    """An unsigned number of two to four bytes, as int64."""
-    powers = [256**i for i in range(digits.shape[0])]
+    """Unsigned numbers of two to four bytes, along the last axis, as int64."""
+    powers = [256**i for i in range(digits.shape[-1])]
     powers = powers[::-1] if big_endian else powers
-    return tf.reduce_sum(tf.cast(digits, tf.int64) * powers)
+    return tf.reduce_sum(tf.cast(digits, tf.int64) * powers, axis=-1)
 
 
 def signed(number):
@@ -43,5 +43,5 @@ def size_checked(width, height, label, limits):
     fits = (width >= 1) & (height >= 1) & (pixels <= limits.max_pixels)
     claim = tf.strings.format("claims {} x {} pixels", (width, height))
     return refused_unless(
-        fits, label, claim + f"; 1 to {limits.max_pixels} are decoded"
+        fits, label, claim + f"; 1 to {limits.max_pixels} are decoded (max_pixels)"
     )

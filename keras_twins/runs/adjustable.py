@@ -8,6 +8,9 @@ import os
 ADJUSTABLE = {
     "data_dir": "a data set has the same images wherever it lies",
     "download": "a data set has the same images however it came",
+    "labels": "evaluation alone looks at labels",
+    "label_key": "evaluation alone looks at labels",
+    "test_split": "evaluation alone looks at test images",
     "evaluation.": "evaluation looks at the weights and changes none",
     "checkpoint.": "checkpoints are copies of the weights",
     "collapse.": "it warns or ends the run, and changes no weight",
@@ -16,14 +19,14 @@ ADJUSTABLE = {
 }
 
 _FOLDER = "folder:"
-_FOLDERS = ("data_dir", "init_from")
+_FILES = ("data_dir", "init_from", "labels")
 
 # Keys whose values are written as absolute paths, where they are paths.
-PATHS = ("dataset", *_FOLDERS)
+PATHS = ("dataset", *_FILES)
 
 
 def with_absolute_paths(flat):
-    """Flat configuration data whose folders are spelt in one way.
+    """Flat configuration data whose files and folders are spelt in one way.
 
     Args:
         flat: dict of values by key, such as `{"dataset": "folder:~/photos/"}`.
@@ -31,7 +34,7 @@ def with_absolute_paths(flat):
     Returns:
         dict; a relative path is one of the current folder.
     """
-    changed = {key: _absolute(flat[key]) for key in _FOLDERS if flat.get(key)}
+    changed = {key: _absolute(flat[key]) for key in _FILES if flat.get(key)}
     dataset = flat.get("dataset")
     if isinstance(dataset, str) and dataset.startswith(_FOLDER):
         path = dataset.removeprefix(_FOLDER)

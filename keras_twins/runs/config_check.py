@@ -6,6 +6,7 @@ from numbers import Real
 from ml_collections import ConfigDict
 
 from keras_twins.errors import InputError
+from keras_twins.runs import levels
 
 _MISSING = object()
 _PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -100,6 +101,14 @@ def _is_text(value):
     return isinstance(value, str) and bool(value)
 
 
+def _is_levels(value):
+    try:
+        levels.parse(value)
+    except InputError:
+        return False
+    return True
+
+
 def _or_none(fits):
     return lambda value: value is None or fits(value)
 
@@ -123,9 +132,13 @@ _EXPECTED = {
     "dataset": (_is_text, "a data set's name"),
     "data_dir": (_or_none(_is_text), "a folder"),
     "download": _TRUTH,
+    "image_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
+    "label_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
     "train_split": (_is_text, "a split's name"),
     "test_split": (_is_text, "a split's name"),
     "data_service": (_or_none(_is_text), "an address, grpc://host:port"),
+    "labels": (_or_none(_is_text), "a file with the columns path and label"),
+    "levels": (_is_levels, "auto, or two whole numbers low,high in 0..65535"),
     "batch_size": _open(_whole(1), "from the collection's size"),
     "max_bad_images": _number(0, 1),
     "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),

@@ -30,6 +30,8 @@ class Record:
         snapshots: list of `keras_twins.evaluation.snapshots.Snapshot`, which may be
             empty.
         evaluation: dict of `evaluation.json`, or None.
+        measures: dict of `measures.json`, what was not measured while training
+            (`missing`) and how kNN was (`notes`); empty where nothing was said.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Record:
     provenance: dict
     snapshots: list
     evaluation: dict | None
+    measures: dict = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self):
@@ -105,6 +108,7 @@ def read(run):
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
         evaluation=_read_json(workdir.evaluation),
+        measures=_read_json(workdir.measures) or {},
     )
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
-from keras_twins.runs import adjustable, config_check, parts, plan
+from keras_twins.runs import adjustable, config_check, levels, parts, plan
 from keras_twins.runs.workdir import as_data, flatten
 
 
@@ -37,7 +37,8 @@ class Run:
         self.plan = {}
         self.workdir = workdir
         self.strategy = strategy or tf.distribute.get_strategy()
-        self._bad_images = frozenset()
+        self._bad_images = self._converted = frozenset()
+        self._levels = levels.parse(config.get("levels", levels.AUTO))
         self._sources = {}
         if workdir is not None and workdir.begun():
             self.apply(workdir.read_plan())
@@ -55,8 +56,10 @@ class Run:
         """
         config = workdir.read_config()
         config.update(changed)
+        if "dataset" in changed and "labels" in config:
+            config.labels = None  # They are those of the run's own images.
         run = cls(config, workdir)
-        run.leave_out(workdir.read_bad_images())
+        run.use_first_pass()
         return run
 
     def decide_image_size(self):
@@ -94,9 +97,16 @@ class Run:
         if split not in self._sources:
             config = self.config
             source = open_source(
-                config.dataset, split, config.data_dir, config.download
+                config.dataset,
+                split,
+                config.data_dir,
+                config.download,
+                label_file=config.get("labels"),
+                # A run of an earlier version has neither.
+                image_key=config.get("image_key"),
+                label_key=config.get("label_key"),
             )
-            self._sources[split] = source.without(self._bad_images)
+            self._sources[split] = self._corrected(source)
         return self._sources[split]
 
     def has_split(self, split):
@@ -112,13 +122,31 @@ class Run:
         """The training images."""
         return self.source(self.config.train_split)
 
-    def leave_out(self, paths):
-        """Leaves files out of all splits from now on."""
-        self._bad_images = frozenset(paths)
+    @property
+    def levels(self):
+        """The levels of 16-bit samples, `(low, high)`; None for the whole range."""
+        return self._levels
+
+    def use_first_pass(self):
+        """Has all splits be as the first pass found them, from now on.
+
+        Images that cannot be read are left out, files are converted, and 16-bit samples
+        have the levels that were seen.
+        """
+        self._converted = self.workdir.read_converted_images()
+        self._levels = self._levels or self.workdir.read_levels()
+        self.leave_out(self.workdir.read_bad_images())
+
+    def leave_out(self, names):
+        """Leaves images out of all splits from now on."""
+        self._bad_images = frozenset(names)
         self._sources = {
-            split: source.without(self._bad_images)
-            for split, source in self._sources.items()
+            split: self._corrected(source) for split, source in self._sources.items()
         }
+
+    def _corrected(self, source):
+        source = source.without(self._bad_images).converting(self._converted)
+        return source.with_levels(self._levels)
 
     def trained_encoder(self):
         """The encoder of the run that has ended; it takes pixels in 0..255.

@@ -30,6 +30,8 @@ class Workdir:
         self.metrics = self.path / "metrics.jsonl"
         self.images = self.path / "images.json"
         self.bad_images = self.path / "bad_images.txt"
+        self.converted_images = self.path / "converted_images.txt"
+        self.measures = self.path / "measures.json"
         self.snapshots = self.path / "snapshots"
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
@@ -111,7 +113,8 @@ class Workdir:
     def _clear(self, keep=None):
         """Removes what a run has written; the claim last."""
         paths = [
-            *(self.plan, self.provenance, self.metrics, self.images, self.bad_images),
+            *(self.plan, self.provenance, self.metrics, self.measures),
+            *(self.images, self.bad_images, self.converted_images),
             *(self.snapshots, self.checkpoints, self.tensorboard, self.config),
         ]
         for path in paths:
@@ -153,16 +156,35 @@ class Workdir:
         return json.loads(self.plan.read_text()) if self.plan.exists() else {}
 
     def read_bad_images(self):
-        """The files that the run leaves out, a frozenset of str."""
-        if not self.bad_images.exists():
-            return frozenset()
-        with self.bad_images.open(encoding="utf-8", errors="surrogateescape") as lines:
-            return frozenset(map(json.loads, lines))
+        """The images that the run leaves out, a frozenset of names."""
+        # Runs of earlier versions have names alone.
+        return frozenset(
+            line if isinstance(line, str) else line[0]
+            for line in _read_lines(self.bad_images)
+        )
 
-    def write_bad_images(self, paths):
-        """Writes `bad_images.txt`: a JSON string per line, whatever is in a name."""
-        lines = [json.dumps(path, ensure_ascii=False) + "\n" for path in paths]
-        files.write_text(self.bad_images, "".join(lines))
+    def write_bad_images(self, reasons):
+        """Writes `bad_images.txt`: a JSON list of name and reason per line.
+
+        Args:
+            reasons: dict of str by str, why each image cannot be read, by its name.
+        """
+        _write_lines(self.bad_images, map(list, reasons.items()))
+
+    def read_converted_images(self):
+        """The files that are converted whatever they look like, a frozenset of str."""
+        return frozenset(_read_lines(self.converted_images))
+
+    def write_converted_images(self, paths):
+        """Writes `converted_images.txt`, a JSON string per line."""
+        _write_lines(self.converted_images, paths)
+
+    def read_levels(self):
+        """The levels of the 16-bit samples that the run has, `(low, high)` or None."""
+        if not self.images.exists():
+            return None
+        found = json.loads(self.images.read_text()).get("levels")
+        return found and tuple(found)
 
     def read_metrics(self, epochs=math.inf):
         """The lines of `metrics.jsonl` of the first `epochs` epochs, a list of dict.
@@ -214,6 +236,19 @@ class Workdir:
     def _differences(self, config):
         old = json.loads(self.config.read_text())
         return adjustable.differences(flatten(old), flatten(as_data(config)))
+
+
+def _read_lines(path):
+    """The data of each line of a file, whose names of files need not be UTF-8."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _write_lines(path, data):
+    lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in data]
+    files.write_text(path, "".join(lines))
 
 
 def as_data(config):

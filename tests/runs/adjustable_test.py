@@ -25,6 +25,7 @@ OLD = {
         {"data_dir": "/elsewhere"},
         {"download": True},
         {"evaluation.k": 20},
+        {"test_split": "val", "labels": "/labels.csv", "label_key": "fine"},
         {"checkpoint.keep": 1},
         {"collapse.stop": True},
         {"callbacks": ["keras.callbacks:CSVLogger"]},
