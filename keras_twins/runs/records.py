@@ -6,7 +6,7 @@ import math
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import snapshots
-from keras_twins.losses import Levels
+from keras_twins.losses import Levels, PairLoss
 from keras_twins.runs import parts
 from keras_twins.runs.workdir import as_data, flatten
 
@@ -93,6 +93,7 @@ def read(run):
     workdir, config = run.workdir, run.config
     workdir.check_begun()
     width, loss = config.projector[-1], parts.loss(config)
+    knows = isinstance(loss, PairLoss)  # A loss from elsewhere has no terms or levels.
     return Record(
         name=workdir.path.resolve().name,
         subject=f"{config.loss.name} on {config.dataset}",
@@ -101,8 +102,8 @@ def read(run):
         epochs_asked=config.epochs,
         batch_size=config.batch_size,
         width=width,
-        term_names=loss.term_names,
-        levels=loss.levels(config.batch_size, width),
+        term_names=loss.term_names if knows else (),
+        levels=loss.levels(config.batch_size, width) if knows else None,
         metrics=workdir.read_metrics(),
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
