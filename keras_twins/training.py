@@ -256,9 +256,10 @@ def _writers(run, model, position):
 
 def _online_evaluation(run, model, board, said):
     config = run.config
-    measured = labelled.parts(run)
+    measured = said.attempt("kNN", lambda: labelled.parts(run)) or labelled.Parts()
     if measured.missing:
         said.missing("kNN", measured.missing)
+    if measured.train is None:
         bank, test = None, run_images.test_images(run)
     else:
         limit, split = config.evaluation.bank_images, config.train_split
