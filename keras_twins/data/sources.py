@@ -78,6 +78,10 @@ class Source:
         """What messages and lists call the image at a place."""
         return self.paths[index] if self.paths else f"image {index} of {self.name}"
 
+    def names(self):
+        """What messages and lists call the images, a list of str."""
+        return [self.name_of(index) for index in range(self.num_images)]
+
     def identity(self):
         """What a list of its bad images belongs to, as hexadecimal digits."""
         names = self.paths or [f"{self.name} {self.num_images}"]

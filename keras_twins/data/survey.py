@@ -44,8 +44,12 @@ def undecodable(source):
     Yields:
         `(checked, index)`: now and then with None, and with the place of each image
         that cannot be decoded, in their order. `checked` is how many were looked at.
+
+    Raises:
+        InputError: where the collection itself is damaged.
     """
-    yield from _missing(source.records(), source.decode, source.num_images)
+    with explain_read_errors(source.dataset()):
+        yield from _missing(source.records(), source.decode, source.num_images)
 
 
 def reasons(source, indices):
@@ -109,18 +113,20 @@ def file_names(paths):
 
 def _missing(records, decode, count):
     """`(checked, index)` of what cannot be decoded, with None now and then between."""
-    dataset = (
-        records.enumerate()
+
+    def decoded(indices, some):
         # The size is asked for: a decoder whose answer nobody needs does not run.
-        .map(
+        sizes = tf.data.Dataset.from_tensor_slices((indices, some)).map(
             lambda index, record: (index, tf.size(decode(record))),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        .ignore_errors()
-        .batch(_BATCH)
-        .prefetch(1)
-    )
+        return sizes.ignore_errors()
+
+    # Errors of reading the records are not ignored: a file of many that is cut off
+    # would be read again and again.
+    dataset = records.enumerate().batch(_BATCH).flat_map(decoded)
+    dataset = dataset.batch(_BATCH).prefetch(1)
     checked = 0
     for indices, _ in dataset.as_numpy_iterator():
         # The indices of the images that were decoded: those between them were not.

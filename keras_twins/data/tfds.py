@@ -97,10 +97,14 @@ class TFDSSource(Source):
     def name_of(self, index):
         return self._examples.name_of(self._places[index])
 
+    def names(self):
+        names = self._examples.names()
+        return [names[place] for place in self._places]
+
     def without(self, names):
         if not names:
             return self
-        kept = np.array([self.name_of(i) not in names for i in range(self.num_images)])
+        kept = np.array([name not in names for name in self.names()])
         if not kept.any():
             raise InputError(f"{self.name} has no image that can be read")
         return self.only(kept)
@@ -120,10 +124,13 @@ class TFDSSource(Source):
                 tf.data.experimental.assert_cardinality(self.num_images)
             )
 
+        # Read here, since the graph that numbers them cannot read files.
+        texts = self._texts() if labels and self._label.is_text else None
+
         def record(place, found):
             contents = _readable(_at(found, self._image_key))
             record = tf.strings.as_string(place, width=_DIGITS, fill="0") + contents
-            return (record, self._number(_at(found, keys[1]))) if labels else record
+            return (record, _number(_at(found, keys[1]), texts)) if labels else record
 
         return examples.map(record, tf.data.AUTOTUNE)
 
@@ -143,14 +150,15 @@ class TFDSSource(Source):
             return self._examples.damage()
         return None
 
-    def _number(self, label):
-        """The number of a class, in the graph."""
-        if self._label.is_text:
-            return tf.argmax(tf.constant(self._texts()) == label)
-        return tf.cast(label, tf.int64)
-
     def _texts(self):
         return _texts(str(self._builder.data_path), self._label.key)
+
+
+def _number(label, texts):
+    """The number of a class, in the graph."""
+    if texts is None:
+        return tf.cast(label, tf.int64)
+    return tf.argmax(tf.constant(texts) == label)
 
 
 def _shape(image):

@@ -1,6 +1,7 @@
 """Where the examples of a TFDS split lie: their names, and files that are damaged."""
 
 import dataclasses
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -75,8 +76,15 @@ class Examples:
         """What lists and messages call the example at a place of this split."""
         which = int(np.searchsorted(self._ends, place, side="right"))
         piece = self.pieces[which]
-        before = self._ends[which] - piece.count
-        return f"{piece.split}[{piece.start + place - before}]"
+        return f"{piece.split}[{piece.start + piece.count + place - self._ends[which]}]"
+
+    def names(self):
+        """The names of all examples, a list of str."""
+        return [
+            f"{piece.split}[{place}]"
+            for piece in self.pieces
+            for place in range(piece.start, piece.start + piece.count)
+        ]
 
     def name_in_graph(self, place):
         """The same of a scalar int64 tensor, a string tensor."""
@@ -115,6 +123,7 @@ class Examples:
 
 
 _BATCH = 256
+_GRAPH_NAMES = re.compile(r"\{\{.*?\}\}\s*|\s*\[Op:\w+\].*")
 _REMEDY = (
     "copy it again, or delete its folder and prepare the data set with "
     "--config.download=True"
@@ -123,5 +132,5 @@ _REMEDY = (
 
 def _reason(error):
     """The first words of what TensorFlow says of a file."""
-    text = str(error.message).splitlines()[0]
-    return text.partition(" [Op")[0].partition("{{")[0].strip(" :")
+    text = _GRAPH_NAMES.sub("", str(error.message)).strip()
+    return text.splitlines()[0].partition("' failed")[0] if text else "damaged"

@@ -1,10 +1,13 @@
 """Embedded images with their classes: what of them can be measured, and how."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from keras_twins.evaluation.rows import Settings
+
+ONE_CLASS = "all training images are of one class, so there is nothing to tell apart"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +24,9 @@ class Labelled:
     """
 
     train_x: np.ndarray
-    train_y: np.ndarray
+    train_y: Any  # As `embed` gives them, which may have none; these are there.
     test_x: np.ndarray
-    test_y: np.ndarray
+    test_y: Any
     left_out: int = 0
     left_out_classes: int = 0
 
@@ -88,7 +91,7 @@ class Labelled:
 
     def _limit_of_labels(self):
         if len(np.unique(self.train_y)) < 2:
-            return "all training images are of one class, so there is nothing to tell"
+            return ONE_CLASS
         if not len(self.test_y):
             return "there are no test images of a class that training images have"
         return ""

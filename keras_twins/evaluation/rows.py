@@ -174,7 +174,8 @@ def footnotes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             all_rows = set(names) >= set(encoders)
             of = "" if all_rows else f" of {', '.join(names)}"
             end = "" if reason.endswith(("?", ".")) else "."
-            lines.append(f"{', '.join(found)}{of}: {reason}{end}")
+            line = f"{', '.join(found)}{of}: {reason}{end}"
+            lines.append(line if line.startswith("kNN") else line[0].upper() + line[1:])
     notes = (note for row in rows for note in row.get("notes", ()))
     return list(dict.fromkeys([*lines, *notes]))
 

@@ -1,5 +1,7 @@
 """What the accuracies of a run say."""
 
+import dataclasses
+
 from keras_twins.report.figures import Course, Finding
 
 # Shares of kNN accuracy: less than half a point is noise of most test sets.
@@ -32,13 +34,19 @@ def course(figures):
 
 def neighbours(figures):
     """Whether kNN accuracy still rises, has fallen, or stays."""
+    found = _neighbours(figures)
+    return dataclasses.replace(found, text=" ".join([found.text, *figures.knn_notes]))
+
+
+def _neighbours(figures):
     epochs, values = figures.curve("knn")
     if not values:
         return Finding(
             "kNN",
             "note",
             "No kNN accuracy was measured while training: "
-            f"{figures.no_knn or _UNKNOWN}.",
+            f"{figures.no_knn or _UNKNOWN}".rstrip(".")
+            + ".",
             "Look at the map and the nearest neighbours instead.",
         )
     last = f"kNN accuracy is {100 * values[-1]:.1f} % after epoch {epochs[-1]}"

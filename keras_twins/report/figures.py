@@ -48,6 +48,7 @@ class Figures:
         input_rate: float, pairs a second of the input pipeline alone, or None.
         evaluation: list of dict, rows of `evaluation.json`, which may be empty.
         no_knn: str, why kNN accuracy was not measured while training, or empty.
+        knn_notes: list of sentences, how it was measured.
     """
 
     metrics: list[dict]
@@ -60,6 +61,7 @@ class Figures:
     input_rate: float | None = None
     evaluation: list[dict] = dataclasses.field(default_factory=list)
     no_knn: str = ""
+    knn_notes: list[str] = dataclasses.field(default_factory=list)
 
     def curve(self, name):
         """`(epochs, values)` of one metric where it was measured."""

@@ -15,6 +15,10 @@ from keras_twins.report.figures import Finding
 _BOTTLENECK = 0.7
 _NOTICEABLE = 0.35
 
+# So few directions are a collapse; where there are few, a share of them.
+_COLLAPSED = 2.0
+_COLLAPSED_SHARE = 0.1
+
 # Shares of the directions there are. A participation ratio is several times smaller
 # than an effective rank: 11 beside 100 after three epochs of CIFAR-10.
 _NARROW_RANK = 0.05
@@ -131,18 +135,19 @@ def _collapse(figures):
     text = f"The embeddings extend over {rank:.1f} directions"
     if figures.embedding_width:
         text += f" of {figures.embedding_width:,}"
-    if rank < 2.0 or (spread is not None and spread < 0.02):
+    # No batch extends over more directions than it has images.
+    room = min(figures.embedding_width or math.inf, figures.batch_size)
+    least = min(_COLLAPSED, 1.0 + _COLLAPSED_SHARE * (room - 1.0))
+    if rank < least or (spread is not None and spread < 0.02):
         return Finding(
             "Collapse",
             "warning",
-            f"{text}: they have collapsed, every image looks the same to the encoder.",
+            f"{text}: they have collapsed, nearly all of them lie on one line.",
             "Lower the learning rate, lengthen the warm-up, and see that the projector "
             "has batch norm.",
         )
     _, history = figures.curve("participation_ratio")
     fell = len(history) > 1 and history[-1] < 0.5 * max(history)
-    # No batch extends over more directions than it has images.
-    room = min(figures.embedding_width or math.inf, figures.batch_size)
     measured = figures.last("test_effective_rank") is not None
     narrow = rank < (_NARROW_RANK if measured else _NARROW_RATIO) * room
     if fell or narrow:

@@ -115,6 +115,15 @@ def test_collapse(healthy):
     )
 
 
+def test_a_small_batch_has_few_directions_to_lose(healthy):
+    small = dataclasses.replace(healthy, batch_size=4, embedding_width=8)
+    found = [
+        levels(with_last(small, participation_ratio=ratio))["Collapse"]
+        for ratio in (1.2, 1.9)
+    ]
+    assert found[0] == "warning" != found[1]
+
+
 def test_the_test_images_decide_on_collapse_where_they_were_measured(healthy):
     figures = with_last(healthy, test_effective_rank=1.1, test_embedding_std=0.8)
     assert levels(figures)["Collapse"] == "warning"
