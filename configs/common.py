@@ -1,5 +1,9 @@
 """The keys that every configuration has, with defaults that train something.
 
+Each has, beside what its file says, `encoder.weights` (`imagenet`, `none` or a file of
+weights), `encoder.frozen` (how many of the first layers, or a tuple of how names of
+layers begin) and `optimizer.encoder_rate` (the encoder's share of the learning rate).
+
 What follows a colon, as in `--config=configs/stl10.py:hsic,test`, are options:
 
     hsic        the note's HSIC loss, at the weight that the file has
@@ -26,14 +30,20 @@ def base(views):
     config.dataset = "digits"
     config.data_dir = config_dict.placeholder(str)
     config.download = False
+    # Features of a TensorFlow data set, such as "left" or "a/b"; None finds them.
+    config.image_key = config_dict.placeholder(str)
+    config.label_key = config_dict.placeholder(str)
     config.train_split = "train"
     config.test_split = "test"
+    config.labels = config_dict.placeholder(str)  # a folder's table of path and label
+    config.levels = "auto"  # of 16-bit samples, or "low,high": see docs/collections.md
     config.batch_size = 256
     config.data_service = config_dict.placeholder(str)  # "grpc://host:port"
-    config.max_bad_images = 0.01  # share of a folder's files that need not be images
+    config.max_bad_images = 0.01  # share of the images that need not be readable
 
-    # Views.
+    # Views. `name` is None for `TwoViews`, or a `module:name` of such a layer.
     config.views = preset(views)
+    _add(config.views, name=str)
     config.sizes = ()  # (image_size, epochs) of smaller views that are trained first
     config.views_on_device = False
 
@@ -50,10 +60,12 @@ def base(views):
             "form": "auto",
         }
     )
+    config.init_from = config_dict.placeholder(str)  # an earlier run, or a .keras file
     config.precision = "float32"  # or "mixed_float16", "mixed_bfloat16"
 
     # Optimization.
     config.epochs = 100
+    config.minutes = config_dict.placeholder(float)  # decide the epochs, where given
     config.optimizer = ConfigDict(  # the cosine ends at final_rate × learning_rate
         {
             "name": "adam",
@@ -63,6 +75,8 @@ def base(views):
             "final_rate": 0.0,
         }
     )
+
+    config.callbacks = ()  # further ones: "module:name", or {"name": …, argument: …}
 
     # What is done about faults; see docs/reliability.md.
     config.deterministic = False  # bit for bit the same weights, however often stopped
@@ -93,6 +107,9 @@ def with_options(config, text):
     Raises:
         ValueError: for an option that does not exist.
     """
+    # Beside what a file gives its encoder and optimizer.
+    _add(config.encoder, weights=str, frozen=object)
+    _add(config.optimizer, encoder_rate=float)
     options = [option for option in text.split(",") if option]
     for option in options:
         if option not in _OPTIONS:
@@ -102,6 +119,13 @@ def with_options(config, text):
         if name in options:
             change(config)
     return config
+
+
+def _add(section, **kinds):
+    """Adds keys that are None to a part of a configuration that lacks them."""
+    for key, kind in kinds.items():
+        if key not in section:
+            section[key] = config_dict.placeholder(kind)
 
 
 def note(config):

@@ -8,13 +8,17 @@ import keras
 import tensorflow as tf
 
 from keras_twins import callbacks, data, distribution, files
-from keras_twins.callbacks import health, resume, tensorboard
+from keras_twins.callbacks import attempts, health, resume, tensorboard
 from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.runs import (
     checkpoints,
     config_check,
+    earlier,
     first_pass,
+    labelled,
+    pace,
     parts,
+    plan,
     provenance,
     stops,
 )
@@ -44,7 +48,7 @@ def train(run, verbose=1, request=None):
 
     Raises:
         InputError: for a configuration, data or folder that cannot be used; nothing has
-            been written then. Also for a disk that is full, images that cannot be read
+            been claimed then. Also for a disk that is full, images that cannot be read
             or numbers that are not finite, with the last checkpoint intact.
         Stopped: where `request` asked for it.
     """
@@ -67,30 +71,33 @@ def train(run, verbose=1, request=None):
 
 def _train(run, verbose, request):
     began = time.monotonic()
-    config, workdir = run.config, run.workdir
-    config_check.check_complete(config)
-    if config.deterministic:
+    workdir = run.workdir
+    config_check.check_complete(run.config)
+    plan.is_open_ended(run.given)  # Refused here where that is not possible.
+    if run.config.deterministic:
         make_deterministic()
-    keras.config.set_dtype_policy(config.precision)
-    steps = run.steps_per_epoch()
-    parts.check_input(config, run.train_source)
+    keras.config.set_dtype_policy(run.config.precision)
+    run.decide()
+    if not workdir.begun():
+        plan.say_if_views_are_small(run.config, run.train_source)
+    parts.check_input(run.config, run.train_source)
+    parts.check_callbacks(run.config)
+    run.steps_per_epoch()  # Refused here where the replicas cannot share a batch.
     with run.strategy.scope():
-        model = parts.model(config)
-        _compile(config, model, steps)
+        model = parts.model(run.config)
+        _compiled_with(run, model)
     # All of the configuration has been used by now: nothing is claimed in vain.
     writes = distribution.is_chief(run.strategy)
-    workdir.claim(config, write=writes)
-    if run.train_source.paths is not None:
-        _leave_out_bad_images(run, writes)
-        if run.steps_per_epoch() != steps:
-            steps = run.steps_per_epoch()
-            with run.strategy.scope():
-                _compile(config, model, steps)
+    workdir.claim(run.given, write=writes)
+    _look_at_images(run, writes)
+    run.decide()
+    _compile(run, model)
     with _reading(run):
-        _fit(run, model, steps, verbose, request)
+        _decide_epochs(run, model, writes)
+        _fit(run, model, verbose, request)
     if writes:
         _save(model, workdir.model)
-        _save(parts.pixel_encoder(config, model.encoder), workdir.encoder)
+        _save(parts.pixel_encoder(run.config, model.encoder), workdir.encoder)
         print(
             f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes "
             f"pixels (0..255), {workdir.model} is the whole model"
@@ -99,10 +106,38 @@ def _train(run, verbose, request):
     return model
 
 
-def _fit(run, model, steps, verbose, request):
+def _decide_epochs(run, model, writes):
+    """Measures steps where the number of epochs is open, and writes the plan once."""
+    if run.workdir.begun():
+        return
+    if plan.is_open_ended(run.given):
+        steps = run.steps_per_epoch()
+        pairs = parts.training_pairs(run.config, run.train_source.dataset(), steps, 0)
+        measured = pace.measure(model, pairs, steps * run.config.epochs)
+        if run.config.get("minutes"):
+            epochs = pace.epochs_in(run.config.minutes, measured, steps)
+            run.apply(plan.with_epochs(run.given, epochs))
+        minutes = measured.minutes(run.config.epochs * steps)
+        print(
+            f"a step takes {measured.seconds_per_step:.3g} s: --config.epochs="
+            f"{run.config.epochs} of {steps} steps takes about {minutes:.2g} minutes"
+        )
+    if writes and run.plan:
+        files.write_json(run.workdir.plan, run.plan)
+    # Workers measure different times: the first one's plan is that of all.
+    distribution.wait_for_all(run.strategy)
+    run.apply(run.workdir.read_plan())
+    if run.config.get("minutes"):
+        _compile(run, model)
+
+
+def _fit(run, model, verbose, request):
     """Trains from the last checkpoint on."""
-    config, workdir = run.config, run.workdir
+    config, workdir, steps = run.config, run.workdir, run.steps_per_epoch()
     position = checkpoints.restore(model, workdir.checkpoints)
+    if position == checkpoints.START and config.get("init_from"):
+        with run.strategy.scope():
+            earlier.start_from(model, config.init_from)
     if position.step >= steps:  # A folder that has lost files has fewer steps.
         position = checkpoints.Position(position.epoch + 1, 0)
     _say(run, model, steps, position)
@@ -132,9 +167,19 @@ def make_deterministic():
     tf.random.set_global_generator(tf.random.Generator.from_seed(0))
 
 
-def _compile(config, model, steps):
-    model.compile(parts.optimizer(config, steps), loss=parts.loss(config))
-    model.optimizer.build(model.trainable_variables)
+def _compile(run, model):
+    """Compiles the model for the steps and epochs that the run has now."""
+    with run.strategy.scope():
+        model.compile(**_compiled_with(run, model))
+        model.optimizer.build(model.trainable_variables)
+
+
+def _compiled_with(run, model):
+    steps = run.steps_per_epoch()
+    return {
+        "optimizer": parts.optimizer(run.config, steps, model.encoder),
+        "loss": parts.loss(run.config),
+    }
 
 
 def _save(model, path):
@@ -142,11 +187,11 @@ def _save(model, path):
         model.save(beside)
 
 
-def _leave_out_bad_images(run, writes):
+def _look_at_images(run, writes):
     if writes:
         first_pass.check_images(run)
     distribution.wait_for_all(run.strategy)
-    run.leave_out(run.workdir.read_bad_images())
+    run.use_first_pass()
 
 
 @contextlib.contextmanager
@@ -196,27 +241,32 @@ def _writers(run, model, position):
     """The callbacks that evaluate and write, on the one process that does so."""
     config, workdir = run.config, run.workdir
     board = tensorboard.Writer(workdir.tensorboard, run.train_source.class_names)
+    said = attempts.Attempts(workdir.measures)
     found = [
         callbacks.MetricsFile(workdir.metrics, workdir.read_metrics(position.epoch)),
-        keras.callbacks.TensorBoard(workdir.tensorboard, write_graph=False),
-        callbacks.Snapshots(workdir.snapshots, run_images.snapshot_pairs(run), board),
+        tensorboard.Scalars(workdir.tensorboard, said),
+        callbacks.Snapshots(
+            workdir.snapshots, run_images.snapshot_pairs(run), board, said
+        ),
     ]
     if config.evaluation.every_epochs:
-        found.insert(0, _online_evaluation(run, model, board))
-    return found
+        found.insert(0, _online_evaluation(run, model, board, said))
+    return found + parts.further_callbacks(config)
 
 
-def _online_evaluation(run, model, board):
+def _online_evaluation(run, model, board, said):
     config = run.config
-    test = run_images.test_images(run)
-    bank = None
-    if not test.labelled:
-        print(f"no kNN accuracy while training: {config.dataset} has no labels")
-    elif test.split == config.train_split:
-        print(f"no kNN accuracy while training: {config.dataset} has no test split")
+    measured = said.attempt("kNN", lambda: labelled.parts(run)) or labelled.Parts()
+    if measured.missing:
+        said.missing("kNN", measured.missing)
+    if measured.train is None:
+        bank, test = None, run_images.test_images(run)
     else:
-        limit = config.evaluation.bank_images
-        bank = run_images.open_images(run, config.train_split, limit).batches
+        limit, split = config.evaluation.bank_images, config.train_split
+        bank = run_images.open_source(run, measured.train, split, limit).batches
+        test = run_images.open_source(run, measured.test, measured.split)
+    if measured.said:
+        said.note(f"kNN while training: {measured.said}")
     return callbacks.OnlineEvaluation(
         parts.pixel_encoder(config, model.encoder),
         bank,
@@ -225,6 +275,7 @@ def _online_evaluation(run, model, board):
         k=config.evaluation.k,
         temperature=config.evaluation.temperature,
         tensorboard=board,
+        attempts=said,
     )
 
 
@@ -237,7 +288,8 @@ def _say(run, model, steps, position):
         f"{model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}\n"
         f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
-        f"{config.batch_size} pairs on {replicas} replica"
+        f"{config.batch_size} pairs of {config.views.image_size} pixels on "
+        f"{replicas} replica"
         f"{'s' if replicas > 1 else ''}, into {run.workdir.path}"
     )
     if any(position):

@@ -40,6 +40,15 @@ def golden(request):
         return dict(file)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def converted_images(tmp_path_factory):
+    """The cache of converted images, away from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("converted")
+        patch.setenv("KERAS_TWINS_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

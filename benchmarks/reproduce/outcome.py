@@ -26,7 +26,7 @@ def evaluate(folder, labels):
         for split in (labels or config.train_split, config.test_split)
     ]
     settings = {"k": config.evaluation.k, "temperature": config.evaluation.temperature}
-    (found,) = evaluation.compare(
+    *_, found = evaluation.compare(
         {"trained": run.trained_encoder()}, *splits, **settings
     )
     ran = json.loads(run.workdir.provenance.read_text("utf-8"))

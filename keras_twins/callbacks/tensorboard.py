@@ -1,14 +1,61 @@
 """What TensorBoard shows of a run beside the scalars that Keras writes."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins import projector
 
 from keras_twins import pictures
+from keras_twins.callbacks.attempts import Attempts
+from keras_twins.types import StrPath
 
 # The projector slows down beyond some thousand points, and sprites end at 8192 pixels.
 _PROJECTED = 2000
 _THUMBNAIL = 48
+
+
+class Scalars(keras.callbacks.TensorBoard):
+    """The scalars of a training, whose loss does not stop it.
+
+    Args:
+        directory: path of the folder that TensorBoard is started on.
+        attempts: `Attempts` that says why nothing more is written.
+    """
+
+    def __init__(self, directory: StrPath, attempts: Attempts) -> None:
+        super().__init__(directory, write_graph=False)
+        self._attempts = attempts
+        self._fails = False
+
+    def _attempt(self, hook, *arguments):
+        def write():
+            self._fails = True
+            getattr(super(Scalars, self), hook)(*arguments)
+            self._fails = False
+
+        if not self._fails:
+            self._attempts.attempt("TensorBoard", write)
+
+    def set_model(self, model):
+        self._attempt("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._attempt("on_train_begin", logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._attempt("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._attempt("on_train_batch_end", batch, logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._attempt("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._attempt("on_epoch_end", epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self._attempt("on_train_end", logs)
 
 
 class Writer:

@@ -8,10 +8,12 @@ from absl import flags as absl_flags
 from keras_twins import files
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
-from keras_twins.errors import InputError
+from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.runs.workdir import Workdir
 
-_OF_THE_RUN = ("dataset", "data_dir", "train_split", "test_split")
+_ENCODERS = ("raw pixels", "untrained encoder", "trained encoder")
+_FEW = 10  # labels of each class, of the probe that sees few
+_OF_THE_RUN = ("dataset", "data_dir", "train_split", "test_split", "label_key")
 
 
 def define_flags(flags):
@@ -20,7 +22,8 @@ def define_flags(flags):
         "dataset": "Data set to evaluate on; default: the run's own.",
         "data_dir": "Where TensorFlow data sets are prepared.",
         "train_split": "Split to learn from; default: the run's.",
-        "test_split": "Split to be right on; default: the run's.",
+        "label_key": "Labels of a TensorFlow data set; default: the run's.",
+        "test_split": "Split to be right on; default: the run's, or a part held out.",
     }
     for name, text in texts.items():
         absl_flags.DEFINE_string(name, None, text, flag_values=flags)
@@ -52,8 +55,11 @@ def main(flags, paths):
     start_tensorflow()
     from keras_twins.runs.run import Run  # It imports TensorFlow.
 
+    run = Run.read(workdir, **changed)
+    if flags.test_split:
+        run.source(flags.test_split)  # One that was asked for is not done without.
     evaluate(
-        Run.read(workdir, **changed),
+        run,
         protocol=flags.probe,
         fine_tune=percentages,
         verbose=shared_flags.on_terminal(),
@@ -76,6 +82,9 @@ def _percentage(text):
 def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
     """Prints a table of accuracies and writes it to the run's `evaluation.json`.
 
+    What cannot be measured is a dash with its reason below the table. Nothing is tested
+    on images that a classifier learned from: see `keras_twins.runs.labelled`.
+
     Args:
         run: `keras_twins.runs.run.Run` that has ended; its data set is evaluated on.
         protocol: "lbfgs" or "sgd", of the probes.
@@ -86,39 +95,29 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
         list of `keras_twins.evaluation.Row`.
 
     Raises:
-        InputError: for a folder without an encoder, or data without labels.
+        InputError: for a folder without an encoder, or images that cannot be read.
     """
     from keras_twins import evaluation  # It imports TensorFlow.
-    from keras_twins.runs import images, parts
+    from keras_twins.runs import labelled
 
     config = run.config
-    sources = [run.source(split) for split in (config.train_split, config.test_split)]
-    splits = [
-        images.evaluation_batches(run, source.dataset(labels=True))
-        for source in sources
-    ]
-    rows = evaluation.compare(
-        {
-            "raw pixels": evaluation.raw_pixels,
-            "untrained encoder": parts.pixel_encoder(
-                config, parts.model(config).encoder
-            ),
-            "trained encoder": run.trained_encoder(),
-        },
-        *splits,
-        k=config.evaluation.k,
-        temperature=config.evaluation.temperature,
-        protocol=protocol,
-        fine_tune=fine_tune,
-        verbose=verbose,
-    )
+    run.workdir.check_ended()
+    parts = labelled.parts(run)
+    try:
+        rows = _rows(run, parts, protocol, fine_tune, verbose)
+    except UnreadableImage:  # Another data set than the run's has not been looked at.
+        parts = labelled.readable(parts)
+        rows = _rows(run, parts, protocol, fine_tune, verbose)
+    if parts.said:
+        print(parts.said)
     rich.print(evaluation.format_table(rows))
     found = {
         "dataset": config.dataset,
         "train_split": config.train_split,
-        "test_split": config.test_split,
-        "train_images": sources[0].num_images,
-        "test_images": sources[1].num_images,
+        "test_split": parts.split or config.test_split,
+        "train_images": parts.train.num_images if parts.train else 0,
+        "test_images": parts.test.num_images if parts.test else 0,
+        "held_out": parts.said,
         "image_size": config.evaluation.image_size,
         "temperature": config.evaluation.temperature,
         "probe": protocol,
@@ -128,6 +127,38 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
     files.write_json(run.workdir.evaluation, found)
     print(f"written to {run.workdir.evaluation}")
     return rows
+
+
+def _rows(run, parts, protocol, fine_tune, verbose):
+    from keras_twins import data, evaluation  # They import TensorFlow.
+    from keras_twins.evaluation import rows
+    from keras_twins.runs import images
+    from keras_twins.runs import parts as run_parts
+
+    config = run.config
+    if parts.missing:
+        percentages = tuple(f"{percentage:g}" for percentage in fine_tune)
+        settings = rows.Settings(config.evaluation.k, _FEW, percentages)
+        names = (rows.MOST_FREQUENT, *_ENCODERS)
+        return [rows.unmeasured(name, parts.missing, settings) for name in names]
+    encoders = (
+        evaluation.raw_pixels,
+        run_parts.pixel_encoder(config, run_parts.model(config).encoder),
+        run.trained_encoder(),
+    )
+    train, test = (s.dataset(labels=True) for s in (parts.train, parts.test))
+    with data.explain_read_errors(train), data.explain_read_errors(test):
+        return evaluation.compare(
+            dict(zip(_ENCODERS, encoders, strict=True)),
+            images.evaluation_batches(run, train),
+            images.evaluation_batches(run, test),
+            k=config.evaluation.k,
+            temperature=config.evaluation.temperature,
+            few=_FEW,
+            protocol=protocol,
+            fine_tune=fine_tune,
+            verbose=verbose,
+        )
 
 
 if __name__ == "__main__":

@@ -89,10 +89,12 @@ def _views(run):
 
 def _or_reason(make, run):
     """What `make` makes, or why it cannot: a page without it is still worth reading."""
+    from keras_twins.evaluation.rows import in_short  # It imports TensorFlow.
+
     try:
         return make(run)
-    except InputError as error:
-        return str(error)
+    except Exception as error:  # Whatever it meets, the rest of the page needs none.
+        return in_short(error)
 
 
 if __name__ == "__main__":

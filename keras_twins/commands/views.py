@@ -29,7 +29,9 @@ def main(flags, paths):
     start_tensorflow()
     from keras_twins.runs.run import Run  # It imports TensorFlow.
 
-    draw(Run(config), output)
+    run = Run(config)
+    run.decide_image_size()
+    draw(run, output)
     print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
 
 

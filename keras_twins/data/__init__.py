@@ -1,10 +1,10 @@
 """Collections of images, and the `tf.data` pipelines that read them."""
 
+from keras_twins.data.arrays import from_arrays
 from keras_twins.data.evaluation import evaluation_pipeline
 from keras_twins.data.explain import explain_read_errors
-from keras_twins.data.loading import describe, load
+from keras_twins.data.loading import Description, describe, load
 from keras_twins.data.pipeline import image_batches, two_view_pipeline
-from keras_twins.data.sources import Description, from_arrays
 from keras_twins.data.survey import unreadable
 
 __all__ = [

@@ -26,8 +26,10 @@ def explain_read_errors(images: tf.data.Dataset) -> Iterator[None]:
         images: what `kt.data.load` returned.
 
     Raises:
-        UnreadableImage: naming the file that cannot be read. Errors that do not come
-            from reading images pass unchanged.
+        UnreadableImage: naming the image that cannot be read.
+        InputError: naming a file of many images that is damaged, or a cache of
+            converted images that was deleted meanwhile. Errors that do not come from
+            reading images pass unchanged.
     """
     try:
         yield
@@ -45,33 +47,53 @@ def unreadable_image(decoder, path):
     Returns:
         `UnreadableImage`, or None for a file that can be decoded.
     """
+    reason = reason_of_file(decoder, path)
+    return reason and UnreadableImage(f"{path} {reason}")
+
+
+def reason_of_file(decoder, path):
+    """Why a file cannot be decoded, a line that follows its name; None where it can."""
     try:
         contents = pathlib.Path(path).read_bytes()
     except OSError as error:
-        return UnreadableImage(f"{path} cannot be read: {error.strerror}")
+        return f"cannot be read: {error.strerror}"
+    return reason_of_bytes(decoder, contents)
+
+
+def reason_of_bytes(decoder, contents):
+    """Why bytes cannot be decoded, a line that follows a name; None where they can."""
     try:
         decoder.decode(contents, "the file")
     except tf.errors.OpError as error:
-        return UnreadableImage(f"{path} {errors.reason(error.message)}")
+        return errors.reason(error.message)
     return None
 
 
 def _explained(error, images):
+    source = getattr(images, "source", None)
     own = errors.label_and_reason(str(error))
     if own:
-        return UnreadableImage(" ".join(own))
-    source = getattr(images, "source", None)
-    if source is None or source.paths is None or not _READING.search(str(error)):
+        path, reason = own
+        if source is not None:
+            path = source.originals.get(path, path)
+            # Why it was not converted says more than that it should be.
+            reason = source.reasons.get(path, reason)
+        return UnreadableImage(f"{path} {reason}")
+    if source is None:
         return None
+    damaged = source.damage(error)
+    if damaged or source.paths is None or not _READING.search(str(error)):
+        return damaged
     return _first_unreadable(source)
 
 
 def _first_unreadable(source):
     """Why the first file of a source that cannot be read cannot be read."""
-    find = functools.partial(unreadable_image, source.decoder)
+    find = functools.partial(reason_of_file, source.decoder)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for found in pool.map(find, source.paths):
-            if found is not None:
+        reasons = pool.map(find, source.read_paths)
+        for path, reason in zip(source.paths, reasons, strict=True):
+            if reason is not None:
                 pool.shutdown(cancel_futures=True)
-                return found
+                return UnreadableImage(f"{path} {reason}")
     return None

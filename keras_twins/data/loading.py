@@ -1,12 +1,14 @@
 """Collections of images, by name."""
 
+import dataclasses
 from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
 
+from keras_twins.data.arrays import ArraySource
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.sources import ArraySource, Description, Source
+from keras_twins.data.sources import Source
 from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
@@ -16,6 +18,25 @@ _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a collection of images holds.
+
+    Attributes:
+        name: the name it was opened by.
+        split: the part that was opened.
+        num_images: number of images.
+        image_shape: `(height, width, 3)`; None where the sizes differ.
+        class_names: tuple of strings, or None where there are no named classes.
+    """
+
+    name: str
+    split: str
+    num_images: int
+    image_shape: tuple[int | None, int | None, int]
+    class_names: tuple[str, ...] | None
+
+
 def load(
     name: str,
     split: str = "train",
@@ -23,6 +44,9 @@ def load(
     labels: bool = False,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
+    levels: tuple[int, int] | None = None,
 ) -> tf.data.Dataset:
     """Opens a collection of images.
 
@@ -31,17 +55,26 @@ def load(
 
             - `"digits"`: scikit-learn's 1 797 scans of 8×8 pixels, split into 1 437 for
               `train` and 360 for `test`;
-            - `"folder:/path"`: JPEG, PNG, BMP, GIF (first frame) and still WebP files,
-              flat or with one sub-folder a class. A sub-folder of the split's name is
-              that split; without one, `train` is the whole folder. Hidden files and
-              other files are ignored;
-            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`, whose
-              feature `image` holds the images and `label` the labels.
+            - `"folder:/path"`: image files, flat or with one sub-folder per class. A
+              sub-folder whose name says the split, `Training` for `train`, is that
+              split; without one, `train` is the folder without its other splits. Hidden
+              files and other files are ignored. What TensorFlow does not read, such as
+              TIFF, is converted once into a cache;
+            - a TensorFlow Datasets name, `name`, `name/config` or `name:version`.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
         labels: whether to give (image, label) rather than image.
         download: whether a TensorFlow Datasets name may be downloaded and prepared.
-        without: names of files, as `paths` has them, to leave out of a folder.
+        without: names of files, as `paths` has them, to leave out of a folder; of
+            TensorFlow Datasets, of examples: `"train[12]"`.
+        levels: `(low, high)`, the samples of images of 16 bits that become 0 and 255;
+            None for 0 and 65535. Images of 8 bits stay as they are.
+        image_key: feature of a TensorFlow data set that holds the images, such as
+            `"left"` or, in a feature of features, `"a/b"`. None for `"image"`, or the
+            only one that holds images.
+        label_key: feature that holds the labels: one `ClassLabel`, text, truth value or
+            integer per image. None for `"label"`, or the only `ClassLabel`. Classes
+            that are texts are numbered in their alphabetical order over all splits.
 
     Returns:
         unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
@@ -59,7 +92,16 @@ def load(
         >>> image.shape, int(label)
         (TensorShape([8, 8, 3]), 1)
     """
-    return open_source(name, split, data_dir, download).without(without).dataset(labels)
+    source = open_source(
+        name,
+        split,
+        data_dir,
+        download,
+        levels=levels,
+        image_key=image_key,
+        label_key=label_key,
+    )
+    return source.without(without).dataset(labels)
 
 
 def describe(
@@ -68,6 +110,8 @@ def describe(
     data_dir: StrPath | None = None,
     download: bool = False,
     without: Collection[str] = (),
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Description:
     """Says what a collection of images holds; the arguments are those of `load`.
 
@@ -83,7 +127,9 @@ def describe(
         >>> digits.num_images, digits.image_shape
         (1437, (8, 8, 3))
     """
-    source = open_source(name, split, data_dir, download).without(without)
+    source = open_source(
+        name, split, data_dir, download, image_key=image_key, label_key=label_key
+    ).without(without)
     return Description(
         name=name,
         split=split,
@@ -94,14 +140,33 @@ def describe(
 
 
 def open_source(
-    name: str, split: str, data_dir: StrPath | None = None, download: bool = False
+    name: str,
+    split: str,
+    data_dir: StrPath | None = None,
+    download: bool = False,
+    *,
+    image_key: str | None = None,
+    label_key: str | None = None,
+    label_file: str | None = None,
+    levels: tuple[int, int] | None = None,
 ) -> Source:
-    """Opens the source behind `load`; the arguments and errors are its own."""
+    """Opens the source behind `load`; arguments and errors are its own.
+
+    Args:
+        label_file: table of labels of a folder, with the columns path and label; None
+            where the sub-folders are the classes.
+    """
+    if name.startswith(_FOLDER):
+        return FolderSource(name.removeprefix(_FOLDER), split, label_file, levels)
+    if label_file:
+        raise InputError(
+            f"--config.labels={label_file}: a table of labels goes with a folder, not "
+            f"with {name!r}"
+        )
     if name == "digits":
         return _digits(split)
-    if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split)
-    return TFDSSource(name, split, data_dir, download)
+    source = TFDSSource(name, split, data_dir, download, image_key, label_key)
+    return source.with_levels(levels)
 
 
 def _digits(split):

@@ -63,7 +63,7 @@ def load_images(source):
 def load_records(source):
     """Reads the encoded records of `source` into one string tensor."""
     records = []
-    with _progress(source) as bar:
+    with explain_read_errors(source.dataset()), _progress(source) as bar:
         for record in source.records().as_numpy_iterator():
             records.append(record)
             bar.update()

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from keras_twins.data import memory
+from keras_twins.data.arrays import ArraySource
 from keras_twins.data.order import make_order
-from keras_twins.data.sources import ArraySource, as_source
+from keras_twins.data.sources import as_source
 from keras_twins.data.survey import file_names
 
 if TYPE_CHECKING:
@@ -184,8 +185,8 @@ def _random_access(source, cache):
     decoded = memory.decoded_bytes(source) if cache else None
     if decoded is not None and (cache is True or decoded <= memory.budget()):
         return source.images_in_memory, False
-    if source.paths is not None:
-        return file_names(source.paths), True
+    if source.read_paths is not None:
+        return file_names(source.read_paths), True
     encoded = source.encoded_bytes if cache else None
     if encoded is not None and (cache is True or encoded <= memory.budget()):
         return source.records_in_memory, True

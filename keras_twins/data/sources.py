@@ -1,16 +1,24 @@
 """What the pipelines read: where the images are, and how one of them is decoded."""
 
+import copy
 import dataclasses
 import functools
+import hashlib
+import os
+import types
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from keras_twins import listing
 from keras_twins.data import memory
 from keras_twins.data.explain import explain_read_errors
 from keras_twins.decode.base import Decoder
 from keras_twins.errors import InputError
+
+# What other levels of decoding leave as it is.
+_FROM_HEADERS = ("image_shape", "_readable", "records_in_memory")
 
 
 class Source:
@@ -26,7 +34,12 @@ class Source:
         dtype: the dtype of a decoded image.
         class_names: tuple of strings, or None where there are no named classes.
         has_labels: whether `records(labels=True)` exists.
+        no_labels: why it does not, in words; None where it does.
         paths: list of file names where the records are files, else None.
+        read_paths: list of the names that are read in their place: those of their
+            conversions, where TensorFlow does not read the files themselves.
+        originals: of the conversions among `read_paths`, the files that they are of.
+        reasons: of files that should be converted and cannot be, why, in words.
         decoder: `Decoder` where encoded bytes are behind a
             record, which has `contents` and a `label` then; None where a record is an
             image.
@@ -37,8 +50,15 @@ class Source:
     class_names = None
     has_labels = False
     paths = None
+    read_paths = None
+    originals: Mapping[str, str] = types.MappingProxyType({})
+    reasons: Mapping[str, str] = types.MappingProxyType({})
     decoder: Decoder | None = None
     encoded_bytes = None
+
+    @property
+    def no_labels(self):
+        return None if self.has_labels else f"{self.name} has no labels"
 
     def records(self, labels=False):
         """Data set of records, or of (record, int64 label), in their fixed order."""
@@ -54,10 +74,96 @@ class Source:
         """All records as a tensor; read once for all pipelines."""
         return memory.load_records(self)
 
-    def without(self, paths):
-        """The source without some files; itself where its records are not files."""
-        del paths
+    def name_of(self, index):
+        """What messages and lists call the image at a place."""
+        return self.paths[index] if self.paths else f"image {index} of {self.name}"
+
+    def names(self):
+        """What messages and lists call the images, a list of str."""
+        return [self.name_of(index) for index in range(self.num_images)]
+
+    def identity(self):
+        """What a list of its bad images belongs to, as hexadecimal digits."""
+        names = self.paths or [f"{self.name} {self.num_images}"]
+        return hashlib.sha256(b"\0".join(map(os.fsencode, names))).hexdigest()
+
+    def understood(self):
+        """What was found where, a list of lines for the user."""
+        lines = [listing.counted(self.num_images, "image")]
+        if self.class_names:
+            lines.append(listing.counted(len(self.class_names), "class", "classes"))
+        return lines
+
+    def without(self, names):
+        """The source without the images of some names; itself where it has none."""
+        del names
         return self
+
+    def only(self, kept):
+        """The source of some of its images.
+
+        Args:
+            kept: bool array, one for each image; at least one is true.
+        """
+        raise NotImplementedError
+
+    def labels(self):
+        """The label of each image, an int64 array; no image is decoded.
+
+        Of `labelled()`: an image without a label has a negative one here.
+        """
+        labels = self.records(labels=True).map(lambda _, label: label)
+        return np.fromiter(labels.as_numpy_iterator(), np.int64, self.num_images)
+
+    def damage(self, error):
+        """What is wrong with the files behind the records, or None.
+
+        Args:
+            error: `tf.errors.OpError` that reading them ended with.
+
+        Returns:
+            `InputError` that names the file, or None where they have no part in it.
+        """
+        del error
+        return None
+
+    def converting(self, names):
+        """The source that reads some of its files converted, however they look."""
+        del names
+        return self
+
+    def repaired(self, index):
+        """Whether an image that is not decoded is, once its file is converted."""
+        del index
+        return False
+
+    def labelled(self):
+        """The source without the images that have no label."""
+        return self
+
+    def with_levels(self, levels):
+        """The source whose samples of 16 bits are decoded between two levels."""
+        if self.decoder is None or self.decoder.levels == levels:
+            return self
+        return self._changed(
+            decoder=dataclasses.replace(self.decoder, levels=levels), keep=_FROM_HEADERS
+        )
+
+    def _changed(self, keep=(), **attributes):
+        """A copy with other attributes; what was computed of the old is computed anew.
+
+        Args:
+            keep: names of what stays as it was computed.
+        """
+        changed = copy.copy(self)
+        for name in list(vars(changed)):
+            computed = isinstance(
+                getattr(type(self), name, None), functools.cached_property
+            )
+            if computed and name not in keep:
+                del changed.__dict__[name]
+        vars(changed).update(attributes)
+        return changed
 
     def contents(self, record):
         """The encoded bytes behind a record, in the graph."""
@@ -74,9 +180,14 @@ class Source:
         return self.decoder.decode(self.contents(record), self.label(record))
 
     def dataset(self, labels=False):
-        """Data set of decoded images, or of (image, label), in their fixed order."""
+        """Data set of decoded images, or of (image, label), in their fixed order.
+
+        With labels, of the images that have one.
+        """
         if labels and not self.has_labels:
-            raise InputError(f"{self.name} has no labels")
+            raise InputError(self.no_labels)
+        if labels and self.labelled() is not self:
+            return self.labelled().dataset(labels)
 
         def decode(record, *label):
             return (self.decode(record), *label) if label else self.decode(record)
@@ -107,7 +218,7 @@ class SourceDataset(tf.data.Dataset):
 
     def __iter__(self):
         iterator = super().__iter__()
-        return _ExplainingIterator(self, iterator) if self.source.paths else iterator
+        return _ExplainingIterator(self, iterator) if self.source.decoder else iterator
 
 
 class _ExplainingIterator:
@@ -126,27 +237,6 @@ class _ExplainingIterator:
 
     def __getattr__(self, name):
         return getattr(self._iterator, name)
-
-
-class ArraySource(Source):
-    """Images in memory: uint8 `(num_images, height, width, 3)`."""
-
-    def __init__(self, name, images, labels=None, class_names=None):
-        self.name = name
-        self.num_images = len(images)
-        self.image_shape = images.shape[1:]
-        self.class_names = class_names
-        self.has_labels = labels is not None
-        self._labels = labels
-        self.images_in_memory = memory.as_tensor(images)
-
-    def records(self, labels=False):
-        images = tf.data.Dataset.from_tensor_slices(self.images_in_memory)
-        if not labels:
-            return images
-        return tf.data.Dataset.zip(
-            images, tf.data.Dataset.from_tensor_slices(self._labels)
-        )
 
 
 class DatasetSource(Source):
@@ -187,93 +277,6 @@ def as_source(images):
         "`images` must be a data set of images. Expected a tf.data.Dataset. "
         f"Received: images={images!r} (of type {type(images)})"
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """What a collection of images holds.
-
-    Attributes:
-        name: the name it was opened by.
-        split: the part that was opened.
-        num_images: number of images.
-        image_shape: `(height, width, 3)`; None where the sizes differ.
-        class_names: tuple of strings, or None where there are no named classes.
-    """
-
-    name: str
-    split: str
-    num_images: int
-    image_shape: tuple[int | None, int | None, int]
-    class_names: tuple[str, ...] | None
-
-
-def from_arrays(
-    images: npt.ArrayLike, labels: npt.ArrayLike | None = None
-) -> tf.data.Dataset:
-    """Makes a data set of images out of NumPy arrays.
-
-    Args:
-        images: array of shape `(num_images, height, width, channels)` or, for grey
-            images, `(num_images, height, width)`; 1, 3 or 4 channels (alpha is
-            dropped); uint8, or floats in 0..255. Copied.
-        labels: integer array of shape `(num_images,)`, or None.
-
-    Returns:
-        `tf.data.Dataset` of uint8 images of shape `(height, width, 3)`, or of
-        (image, int64 label) where labels are given.
-
-    Raises:
-        ValueError: if shapes, dtypes or the range of values are others.
-
-    Examples:
-        >>> import numpy as np, keras_twins as kt
-        >>> images = kt.data.from_arrays(np.zeros((10, 28, 28), np.uint8))
-        >>> len(images), images.element_spec.shape
-        (10, TensorShape([28, 28, 3]))
-    """
-    images = _rgb_array(images)
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"`labels` must hold one integer an image. Expected an integer array "
-                f"of shape {images.shape[:1]}. Received: labels of shape "
-                f"{labels.shape} and dtype {labels.dtype}"
-            )
-        labels = labels.astype(np.int64)
-    source = ArraySource("the arrays", images, labels)
-    return source.dataset(labels=labels is not None)
-
-
-def _rgb_array(images):
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or not images.size:
-        raise ValueError(
-            "`images` has the wrong shape. Expected (num_images, height, width, "
-            "channels) with 1, 3 or 4 channels, or (num_images, height, width). "
-            f"Received: images.shape={images.shape}"
-        )
-    if images.dtype.kind == "f":
-        low, high = images.min(), images.max()
-        # Values up to 1 are most likely scaled to 0..1, and nobody can be sure.
-        if not (low >= 0 and high <= 255) or 0 < high <= 1:
-            raise ValueError(
-                "`images` holds floats outside the expected range. Expected values "
-                "in 0..255 (multiply images in 0..1 by 255). Received: values in "
-                f"{low}..{high}"
-            )
-        images = np.rint(images).astype(np.uint8)
-    elif images.dtype != np.uint8:
-        raise ValueError(
-            "`images` has the wrong dtype. Expected uint8, or floats in 0..255. "
-            f"Received: images.dtype={images.dtype}"
-        )
-    if images.shape[-1] == 1:
-        return np.repeat(images, 3, axis=-1)
-    return images[..., :3]
 
 
 def _known_cardinality(dataset):

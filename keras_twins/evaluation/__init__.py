@@ -1,6 +1,6 @@
 """How good an embedding is: nearest neighbours, linear probes and diagnostics."""
 
-from keras_twins.evaluation.comparison import Row, compare, interval, raw_pixels
+from keras_twins.evaluation.comparison import compare, interval, raw_pixels
 from keras_twins.evaluation.diagnostics import (
     alignment,
     covariance_spectrum,
@@ -15,6 +15,7 @@ from keras_twins.evaluation.embedding import embed
 from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import knn_accuracy, knn_predict
 from keras_twins.evaluation.probe import few_labels, linear_probe
+from keras_twins.evaluation.rows import Row
 from keras_twins.evaluation.table import format_table
 
 __all__ = [

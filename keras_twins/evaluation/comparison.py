@@ -1,21 +1,28 @@
 """What a trained encoder is compared with."""
 
-import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import logging
 from scipy import stats
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation.embedding import Encoder, embed
 from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import knn_accuracy
+from keras_twins.evaluation.labelled import Labelled
 from keras_twins.evaluation.probe import Protocol, few_labels, linear_probe
+from keras_twins.evaluation.rows import (
+    MOST_FREQUENT,
+    TOP,
+    Row,
+    Settings,
+    measured,
+    most_frequent,
+    unmeasured,
+)
 
 # Which images are labelled matters where few are: the mean of so many draws is told.
 _DRAWS = 5
@@ -24,36 +31,7 @@ _FINE_TUNED_DRAWS = 3
 # Larger pictures are compared at this size, which keeps their pixels few.
 _PIXELS = 32
 
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """How well one encoder's features tell the classes apart.
-
-    Attributes:
-        name: str, of the encoder.
-        knn: float in 0..1, accuracy of the weighted nearest neighbours.
-        linear_probe: float in 0..1, accuracy of a linear probe.
-        few_label_probe: float in 0..1, accuracy of a linear probe that saw `few`
-            labels of each class, the mean of five draws.
-        k: int, how many neighbours voted.
-        few: int, how many labels of each class the last probe saw.
-        knn_top5: float in 0..1, how often the class is among the five with most votes;
-            None for five classes or fewer.
-        few_label_interval: float, half the width of the 95 % interval of
-            `few_label_probe` over its draws; None where it was not measured.
-        fine_tuned: dict from a percentage of the labels, such as "10", to a dict of
-            `accuracy` and `interval`, the same of fine-tuned encoders.
-    """
-
-    name: str
-    knn: float
-    linear_probe: float
-    few_label_probe: float
-    k: int
-    few: int
-    knn_top5: float | None = None
-    few_label_interval: float | None = None
-    fine_tuned: dict[str, Any] = dataclasses.field(default_factory=dict)
+_BATCH_SIZE = 256
 
 
 def compare(
@@ -71,8 +49,11 @@ def compare(
 ) -> list[Row]:
     """Evaluates several encoders on one data set.
 
-    A training set with fewer than `k` images, or a class with fewer than `few`, is
-    evaluated with as many as there are; a warning says so, and so do the rows.
+    What cannot be measured is None, with its reason in the row, and nothing else is
+    lost: where a class has one image, all are of one class, embeddings are not finite,
+    or there are no labels. A training set with fewer than `k` images, or a class with
+    fewer than `few`, is evaluated with as many as there are. Test images of a class
+    that no training image has are left out. The notes of the rows say so.
 
     Args:
         encoders: dict from a name to an encoder, as `embed` takes them; `raw_pixels` is
@@ -89,37 +70,46 @@ def compare(
         verbose: 0 or 1, whether to show progress bars.
 
     Returns:
-        A `Row` for each encoder, in their order.
+        A `Row` of the most frequent class, which needs no encoder, then one for each
+        encoder, in their order.
 
     Raises:
-        InputError: for a dataset without labels, and as `embed`, `knn_accuracy` and
-            `linear_probe`.
+        InputError: as `embed`.
     """
+    percentages = tuple(f"{percentage:g}" for percentage in fine_tune)
+    missing = _nothing_to_measure(train, test)
+    if missing:
+        settings = Settings(k, few, percentages)
+        names = (MOST_FREQUENT, *encoders)
+        return [unmeasured(name, missing, settings) for name in names]
     rows: list[Row] = []
     for name, encoder in encoders.items():
         if verbose:
             print(name, flush=True)
-        train_x, train_y = _embed_labelled("training", encoder, train, verbose)
-        test_x, test_y = _embed_labelled("test", encoder, test, verbose)
+        data = Labelled(
+            *embed(encoder, train, verbose=verbose),
+            *embed(encoder, test, verbose=verbose),
+        ).of_known_classes()
+        settings = data.settings(k, few, percentages)
         if not rows:
-            k = _at_most(len(train_x), k, "neighbours", "training images")
-            smallest_class = np.unique(train_y, return_counts=True)[1].min()
-            few = _at_most(smallest_class, few, "labels a class", "in one class")
-        data = train_x, train_y, test_x, test_y
-        draws = _few_label_probes(*data, few, seed, protocol)
-        knn = functools.partial(knn_accuracy, *data, k=k, temperature=temperature)
-        several = len(np.unique(train_y)) > 5
+            rows.append(most_frequent(data.train_y, data.test_y, settings))
+        if data.limit:
+            rows.append(unmeasured(name, data.limit, settings))
+            continue
+        if data.left_out:
+            known = _of_classes(test, np.unique(data.train_y))
+        else:
+            known = test
         rows.append(
-            Row(
-                name=name,
-                knn=knn(),
-                knn_top5=knn(top=5) if several else None,
-                linear_probe=linear_probe(*data, seed=seed, protocol=protocol),
-                few_label_probe=float(np.mean(draws)),
-                few_label_interval=interval(draws),
-                k=k,
-                few=few,
-                fine_tuned=_fine_tuned(encoder, train, test, fine_tune, seed, verbose),
+            _row(
+                name,
+                data,
+                settings,
+                frozen={"seed": seed, "protocol": protocol},
+                temperature=temperature,
+                tune=functools.partial(finetune, encoder, train, known, verbose=verbose)
+                if isinstance(encoder, keras.Model)
+                else None,
             )
         )
     return rows
@@ -161,50 +151,94 @@ def raw_pixels(images: tf.Tensor) -> tf.Tensor:
     return tf.reshape(images, (len(images), -1))
 
 
-def _embed_labelled(name, encoder, dataset, verbose):
-    features, labels = embed(encoder, dataset, verbose=verbose)
-    if labels is None:
+def _nothing_to_measure(train, test):
+    """Why no accuracy can be told of these data sets; empty where one can."""
+    for name, dataset in (("training", train), ("test", test)):
+        spec = dataset.element_spec
+        if not isinstance(spec, tuple) or len(spec) != 2:
+            return f"the {name} images have no labels"
+        if int(dataset.cardinality()) == 0:
+            return f"there are no {name} images"
+    return ""
+
+
+def _row(name, data, settings, frozen, temperature, tune):
+    """All measures of one encoder, each for itself.
+
+    Args:
+        name: str.
+        data: `Labelled`.
+        settings: `Settings`.
+        frozen: dict, seed and protocol of the probes.
+        temperature: float, of kNN.
+        tune: `finetune` of the encoder with its data; None where nothing can be tuned.
+    """
+    reasons = {}
+    knn = functools.partial(
+        knn_accuracy, *data.arrays, k=settings.k, temperature=temperature
+    )
+    several = len(np.unique(data.train_y)) > TOP
+    draws = measured(
+        reasons,
+        "few_label_probe",
+        lambda: _few_label_probes(data, settings.few, **frozen),
+    )
+    tuned = {
+        percentage: measured(
+            reasons,
+            f"fine_tuned.{percentage}",
+            functools.partial(_fine_tuned, tune, float(percentage), frozen["seed"]),
+        )
+        for percentage in settings.percentages
+    }
+    return Row(
+        name=name,
+        knn=measured(reasons, "knn", knn),
+        knn_top5=measured(reasons, "knn_top5", lambda: knn(top=TOP))
+        if several
+        else None,
+        linear_probe=measured(
+            reasons, "linear_probe", lambda: linear_probe(*data.arrays, **frozen)
+        ),
+        few_label_probe=float(np.mean(draws)) if draws else None,
+        few_label_interval=interval(draws) if draws else None,
+        k=settings.k,
+        few=settings.few,
+        fine_tuned={share: found for share, found in tuned.items() if found},
+        reasons=reasons,
+        notes=settings.notes,
+    )
+
+
+def _few_label_probes(data, few, seed, protocol):
+    if np.unique(data.train_y, return_counts=True)[1].min() < 2:
         raise InputError(
-            f"The {name} set has no labels. Expected a dataset of `(images, labels)`: "
-            "accuracies cannot be told without. Received: images alone"
+            "a class has one training image, and this probe takes two or more of each"
         )
-    return features, labels
-
-
-def _at_most(there, asked, what, where):
-    if there < asked:
-        logging.warning(
-            "Evaluating with %d %s instead of %d: there are only %d %s.",
-            *(there, what, asked, there, where),
-        )
-    return int(min(there, asked))
-
-
-def _few_label_probes(train_x, train_y, test_x, test_y, few, seed, protocol):
     accuracies = []
     for draw in range(seed, seed + _DRAWS):
-        drawn = few_labels(train_y, few, seed=draw)
-        data = train_x[drawn], train_y[drawn], test_x, test_y
-        accuracies.append(linear_probe(*data, seed=draw, protocol=protocol))
+        drawn = few_labels(data.train_y, few, seed=draw)
+        chosen = data.train_x[drawn], data.train_y[drawn], data.test_x, data.test_y
+        accuracies.append(linear_probe(*chosen, seed=draw, protocol=protocol))
     return accuracies
 
 
-def _fine_tuned(encoder, train, test, percentages, seed, verbose):
-    """Accuracies after fine-tuning; none for what has no weights."""
-    if not isinstance(encoder, keras.Model):
-        return {}
-    found = {}
-    for percentage in percentages:
-        # All labels are one draw; few are another set of images in each.
-        draws = 1 if percentage == 100 else _FINE_TUNED_DRAWS
-        accuracies = [
-            finetune(
-                encoder, train, test, share=percentage / 100, seed=s, verbose=verbose
-            )
-            for s in range(seed, seed + draws)
-        ]
-        found[f"{percentage:g}"] = {
-            "accuracy": float(np.mean(accuracies)),
-            "interval": interval(accuracies),
-        }
-    return found
+def _fine_tuned(tune, percentage, seed):
+    """Mean accuracy after fine-tuning, and its interval."""
+    if tune is None:
+        raise InputError("there are no weights to train")
+    # All labels are one draw; few are another set of images in each.
+    draws = 1 if percentage == 100 else _FINE_TUNED_DRAWS
+    accuracies = [
+        tune(share=percentage / 100, seed=draw) for draw in range(seed, seed + draws)
+    ]
+    return {"accuracy": float(np.mean(accuracies)), "interval": interval(accuracies)}
+
+
+def _of_classes(dataset, classes):
+    """Batches of the images of some classes."""
+    known = tf.constant(classes, tf.int64)
+    images = dataset.unbatch().filter(
+        lambda image, label: tf.reduce_any(tf.cast(label, tf.int64) == known)
+    )
+    return images.batch(_BATCH_SIZE)

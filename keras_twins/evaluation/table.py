@@ -2,12 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from keras_twins.evaluation.comparison import Row
+from keras_twins.evaluation.rows import Row, footnotes
 
 
 def cells(rows):
@@ -18,13 +16,14 @@ def cells(rows):
             `evaluation.json` holds them; at least one.
 
     Returns:
-        list of lists of str of equal lengths, the header first.
+        list of lists of str of equal lengths, the header first; "–" where nothing was
+        measured, of which `footnotes` says why.
     """
     first = rows[0]
     columns = [("features", lambda row: row["name"])]
     columns.append((f"kNN (k {first['k']})", lambda row: _percent(row["knn"])))
-    if first.get("knn_top5") is not None:
-        columns.append(("kNN top-5", lambda row: _percent(row["knn_top5"])))
+    if any(row.get("knn_top5") is not None for row in rows):
+        columns.append(("kNN top-5", lambda row: _percent(row.get("knn_top5"))))
     columns.append(("linear probe", lambda row: _percent(row["linear_probe"])))
     columns.append(
         (
@@ -39,8 +38,8 @@ def cells(rows):
     ]
 
 
-def format_table(rows: Sequence["Row"]) -> Table:
-    """The rows as a table to print.
+def format_table(rows: Sequence[Row]) -> Table:
+    """The rows as a table to print, with the reason for each "–" below it.
 
     Args:
         rows: list of `Row`, of one call of `compare`.
@@ -48,8 +47,9 @@ def format_table(rows: Sequence["Row"]) -> Table:
     Returns:
         `rich.table.Table`.
     """
-    header, *body = cells([dataclasses.asdict(row) for row in rows])
-    table = Table()
+    data = [dataclasses.asdict(row) for row in rows]
+    header, *body = cells(data)
+    table = Table(caption="\n".join(footnotes(data)) or None, caption_justify="left")
     for index, title in enumerate(header):
         table.add_column(title, justify="right" if index else "left")
     for row in body:
@@ -61,22 +61,31 @@ def markdown(rows):
     """The rows, as for `cells`, as a table of a Markdown document."""
     header, *body = cells(rows)
     rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
+    table = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
+    return "\n\n".join([table, *footnotes(rows)])
 
 
 def _fine_tuned(share):
     def cell(row):
-        found = row.get("fine_tuned", {}).get(share)
-        return _percent(found["accuracy"], found["interval"]) if found else "–"
+        found = row.get("fine_tuned", {}).get(share, {})
+        return _percent(found.get("accuracy"), found.get("interval"))
 
     return cell
 
 
 def _shares(rows):
+    asked = (
+        field.removeprefix("fine_tuned.")
+        for row in rows
+        for field in row.get("reasons", {})
+        if field.startswith("fine_tuned.")
+    )
     shares = {share for row in rows for share in row.get("fine_tuned", {})}
-    return sorted(shares, key=float)
+    return sorted({*shares, *asked}, key=float)
 
 
 def _percent(accuracy, interval=None):
+    if accuracy is None:
+        return "–"
     around = "" if interval is None else f" ± {100 * interval:.2f}"
     return f"{100 * accuracy:.2f}{around} %"

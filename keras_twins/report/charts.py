@@ -87,7 +87,7 @@ def heat_maps(record):
         )
         trace = {
             "type": "heatmap",
-            "z": [[round(float(v), 2) for v in row] for row in snapshot.correlation],
+            "z": [[_rounded(value) for value in row] for row in snapshot.correlation],
             "zmin": -1,
             "zmax": 1,
             "showscale": False,
@@ -178,6 +178,11 @@ def embedding_map(points, classes, method):
     layout["hovermode"] = "closest"
     layout["height"] = 560
     return {"title": method, "note": "", "data": traces, "layout": layout}
+
+
+def _rounded(value):
+    """A value as JSON has it, which knows no NaN."""
+    return round(float(value), 2) if math.isfinite(value) else None
 
 
 def _moments(record):

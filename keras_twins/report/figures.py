@@ -1,8 +1,18 @@
 """The numbers of a run, and what is said of them."""
 
 import dataclasses
+import enum
 
 from keras_twins.losses import Levels
+
+
+class Course(enum.Enum):
+    """Where an accuracy is going at the end of a run."""
+
+    RISING = enum.auto()
+    FLAT = enum.auto()
+    FALLING = enum.auto()
+    UNKNOWN = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Figures:
         images_per_epoch: int, or None where it is not known.
         input_rate: float, pairs a second of the input pipeline alone, or None.
         evaluation: list of dict, rows of `evaluation.json`, which may be empty.
+        no_knn: str, why kNN accuracy was not measured while training, or empty.
+        knn_notes: list of sentences, how it was measured.
     """
 
     metrics: list[dict]
@@ -48,6 +60,8 @@ class Figures:
     images_per_epoch: int | None = None
     input_rate: float | None = None
     evaluation: list[dict] = dataclasses.field(default_factory=list)
+    no_knn: str = ""
+    knn_notes: list[str] = dataclasses.field(default_factory=list)
 
     def curve(self, name):
         """`(epochs, values)` of one metric where it was measured."""

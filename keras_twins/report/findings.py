@@ -1,18 +1,23 @@
-"""The numbers of a run in sentences, each with what to try next.
+"""The numbers of a run in sentences, and what to try next.
 
 A pure function: from figures to findings. What a loss and its terms are read against,
-the loss itself says (see `keras_twins.losses.Levels`).
+the loss itself says (see `keras_twins.losses.Levels`); that the findings agree with one
+another, `agreement` sees to.
 """
 
 import math
 import statistics
 
-from keras_twins.report import accuracy
+from keras_twins.report import accuracy, agreement
 from keras_twins.report.figures import Finding
 
 # From here on the input pipeline, and not the model, sets the pace.
 _BOTTLENECK = 0.7
 _NOTICEABLE = 0.35
+
+# So few directions are a collapse; where there are few, a share of them.
+_COLLAPSED = 2.0
+_COLLAPSED_SHARE = 0.1
 
 # Shares of the directions there are. A participation ratio is several times smaller
 # than an effective rank: 11 beside 100 after three epochs of CIFAR-10.
@@ -22,6 +27,9 @@ _NARROW_RATIO = 0.01
 
 def find(figures):
     """What the figures say, in the order in which it should be read.
+
+    One finding at most says what to try next in the training, and `Input` what would
+    make it faster.
 
     Args:
         figures: `Figures`.
@@ -41,7 +49,8 @@ def find(figures):
         accuracy.worth(figures),
         _input(figures),
     ]
-    return [finding for finding in found if finding]
+    found = [finding for finding in found if finding]
+    return agreement.agree(found, accuracy.course(figures))
 
 
 def _diverged(figures):
@@ -50,8 +59,8 @@ def _diverged(figures):
             return Finding(
                 "Diverged",
                 "warning",
-                f"The loss was no number any more in epoch {line['epoch']}; what comes "
-                "after it is worth nothing.",
+                f"The loss was not a number any more in epoch {line['epoch']}; what "
+                "comes after it is worth nothing.",
                 "Take a third of the learning rate or a longer warm-up; with "
                 "mixed_float16, try mixed_bfloat16 or float32.",
             )
@@ -99,12 +108,11 @@ def _loss(figures):
             "Loss",
             "note",
             f"{facts} It has gone {_percent(way)} of that way.",
-            "Its terms below say what is missing.",
         )
     return Finding(
         "Loss",
         "good",
-        f"{facts} It has gone {_percent(min(way, 1.0))} of that way, which is healthy.",
+        f"{facts} It has gone {_percent(min(way, 1.0))} of that way.",
     )
 
 
@@ -127,18 +135,19 @@ def _collapse(figures):
     text = f"The embeddings extend over {rank:.1f} directions"
     if figures.embedding_width:
         text += f" of {figures.embedding_width:,}"
-    if rank < 2.0 or (spread is not None and spread < 0.02):
+    # No batch extends over more directions than it has images.
+    room = min(figures.embedding_width or math.inf, figures.batch_size)
+    least = min(_COLLAPSED, 1.0 + _COLLAPSED_SHARE * (room - 1.0))
+    if rank < least or (spread is not None and spread < 0.02):
         return Finding(
             "Collapse",
             "warning",
-            f"{text}: they have collapsed, every image looks the same to the encoder.",
+            f"{text}: they have collapsed, nearly all of them lie on one line.",
             "Lower the learning rate, lengthen the warm-up, and see that the projector "
             "has batch norm.",
         )
     _, history = figures.curve("participation_ratio")
     fell = len(history) > 1 and history[-1] < 0.5 * max(history)
-    # No batch extends over more directions than it has images.
-    room = min(figures.embedding_width or math.inf, figures.batch_size)
     measured = figures.last("test_effective_rank") is not None
     narrow = rank < (_NARROW_RANK if measured else _NARROW_RATIO) * room
     if fell or narrow:

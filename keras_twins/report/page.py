@@ -10,7 +10,7 @@ import jinja2
 import markupsafe
 import plotly.offline
 
-from keras_twins.evaluation import table
+from keras_twins.evaluation import rows, table
 from keras_twins.report import charts, findings
 from keras_twins.report.figures import Figures
 
@@ -78,6 +78,8 @@ def figures(record):
         images_per_epoch=record.images_per_epoch,
         input_rate=record.provenance.get("input_pairs_per_second"),
         evaluation=record.evaluation["rows"] if record.evaluation else [],
+        no_knn=record.measures.get("missing", {}).get("kNN", ""),
+        knn_notes=record.measures.get("notes", []),
     )
 
 
@@ -125,12 +127,19 @@ def _shown(index, run, drawn):
 def _table(evaluation):
     if not evaluation:
         return None
-    header, *rows = table.cells(evaluation["rows"])
+    header, *lines = table.cells(evaluation["rows"])
     caption = (
         f"On {evaluation['dataset']}: {evaluation['train_images']:,} labelled training "
         f"images, {evaluation['test_images']:,} test images."
     )
-    return {"caption": caption, "header": header, "rows": rows}
+    if evaluation.get("held_out"):
+        caption += f" {evaluation['held_out']}"
+    return {
+        "caption": caption,
+        "header": header,
+        "rows": lines,
+        "footnotes": rows.footnotes(evaluation["rows"]),
+    }
 
 
 def _described(record):

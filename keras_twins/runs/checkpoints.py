@@ -43,7 +43,7 @@ def save(model, directory, position, keep):
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"epoch-{position.epoch:05d}-step-{position.step:07d}.npz"
     with files.whole(path) as beside:
-        np.savez(beside, **_state(model))
+        np.savez(beside, **state(model))
         files.write_text(_digest_path(path), f"{_digest(beside)}  {path.name}\n")
     for left_behind in directory.glob(f"{files.PARTIAL}*"):
         left_behind.unlink()
@@ -69,13 +69,13 @@ def restore(model, directory):
         `Position` from which the model is to go on.
     """
     for position, path in reversed(_found(directory)):
-        state = _read(path)
-        if state is None:
+        found = _read(path)
+        if found is None:
             print(f"passed over {path}: it is torn or corrupt (its SHA-256 differs)")
-        elif not _fits(model, state):
+        elif not _fits(model, found):
             print(f"passed over {path}: it is of a model of other shapes")
         else:
-            _assign(model, state)
+            assign(model, found)
             return position
     return START
 
@@ -126,6 +126,10 @@ def _variables(model):
         "optimizer": model.optimizer.variables,
         "metric": [v for metric in model.metrics for v in metric.variables],
     }
+    known = {id(variable) for found in parts.values() for variable in found}
+    # What dropout draws with, where an encoder has some.
+    drawn_with = (*model.encoder.variables, *model.projector.variables)
+    parts["seed"] = [v for v in drawn_with if id(v) not in known]
     return {
         f"{part}-{index:05d}": variable
         for part, variables in parts.items()
@@ -133,31 +137,33 @@ def _variables(model):
     }
 
 
-def _state(model):
+def state(model):
+    """Everything that a step changes, a dict of arrays for `assign`."""
     return {name: local_value(v) for name, v in _variables(model).items()}
 
 
-def _fits(model, state):
+def _fits(model, values):
     shapes = {name: tuple(v.shape) for name, v in _variables(model).items()}
-    return shapes == {name: value.shape for name, value in state.items()}
+    return shapes == {name: value.shape for name, value in values.items()}
 
 
-def _assign(model, state):
+def assign(model, values):
+    """Puts back what `state` gave of a model that was compiled alike."""
     variables = _variables(model)
     strategy = model.distribute_strategy
 
-    def assign():
+    def assign_metrics():
         for name, variable in variables.items():
             if name.startswith("metric"):
-                variable.assign(state[name])
+                variable.assign(values[name])
 
     with strategy.scope():
         for name, variable in variables.items():
             if not name.startswith("metric"):
-                variable.assign(state[name])
+                variable.assign(values[name])
         # Each replica holds the metrics of the global batch: assigned from outside,
         # a sum would be shared among them.
-        strategy.run(assign)
+        strategy.run(assign_metrics)
 
 
 def local_value(variable):

@@ -3,7 +3,10 @@
 import math
 from numbers import Real
 
+from ml_collections import ConfigDict
+
 from keras_twins.errors import InputError
+from keras_twins.runs import levels
 
 _MISSING = object()
 _PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -20,13 +23,13 @@ def check(config):
     Raises:
         InputError: naming the first key whose value is of another kind or out of range.
     """
-    for key, (fits, expected) in _EXPECTED.items():
+    for key, (fits, expected) in (_EXPECTED | _OPTIONAL).items():
         value = _value(config, key)
         if value is not _MISSING and not fits(value):
             raise InputError(f"--config.{key}={value!r}: expected {expected}")
     size = _value(config, "evaluation.image_size")
     resize = _value(config, "evaluation.resize")
-    if isinstance(resize, int) and resize < size:
+    if isinstance(resize, int) and isinstance(size, int) and resize < size:
         raise InputError(
             f"--config.evaluation.resize={resize}: expected at least "
             f"--config.evaluation.image_size={size}, the square that is cut out"
@@ -98,8 +101,28 @@ def _is_text(value):
     return isinstance(value, str) and bool(value)
 
 
+def _is_levels(value):
+    try:
+        levels.parse(value)
+    except InputError:
+        return False
+    return True
+
+
 def _or_none(fits):
     return lambda value: value is None or fits(value)
+
+
+def _open(check, decided):
+    """A value that may be left open."""
+    fits, expected = check
+    return _or_none(fits), f"{expected}, or None: {decided}"
+
+
+def _is_callback(value):
+    if isinstance(value, (dict, ConfigDict)):
+        value = value.get("name")
+    return _is_text(value) and ":" in value
 
 
 _TRUTH = (lambda value: isinstance(value, bool), "True or False")
@@ -109,17 +132,21 @@ _EXPECTED = {
     "dataset": (_is_text, "a data set's name"),
     "data_dir": (_or_none(_is_text), "a folder"),
     "download": _TRUTH,
+    "image_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
+    "label_key": (_or_none(_is_text), "a feature's name, such as left or a/b"),
     "train_split": (_is_text, "a split's name"),
     "test_split": (_is_text, "a split's name"),
     "data_service": (_or_none(_is_text), "an address, grpc://host:port"),
-    "batch_size": _whole(1),
+    "labels": (_or_none(_is_text), "a file with the columns path and label"),
+    "levels": (_is_levels, "auto, or two whole numbers low,high in 0..65535"),
+    "batch_size": _open(_whole(1), "from the collection's size"),
     "max_bad_images": _number(0, 1),
     "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),
     "views_on_device": _TRUTH,
     "projector": (_is_widths, "one or several whole numbers of at least 1"),
     "projector_unit_length": _TRUTH,
     "precision": (lambda value: value in _PRECISIONS, f"one of {_PRECISIONS}"),
-    "epochs": _whole(1),
+    "epochs": _open(_whole(1), "from the collection's size"),
     "optimizer.learning_rate": _number(0),
     "optimizer.warmup_epochs": _number(0),
     "optimizer.final_rate": _number(0, 1),
@@ -137,9 +164,47 @@ _EXPECTED = {
         lambda value: _is_number(value) and value > 0,
         "a number above 0",
     ),
-    "evaluation.image_size": _whole(1),
+    "views.image_size": _open(_whole(1), "from the images' sides"),
+    "evaluation.image_size": _open(_whole(1), "the views' size"),
     "evaluation.resize": (
         _or_none(lambda value: _is_whole(value, 1)),
         "a whole number of at least 1, or None",
+    ),
+}
+
+# Keys that a file may leave out.
+_OPTIONAL = {
+    "minutes": (
+        _or_none(lambda value: _is_number(value) and value > 0),
+        "a number above 0, or None: epochs are given",
+    ),
+    "init_from": (
+        _or_none(_is_text),
+        "the folder of a run, a model.keras or an encoder.keras, or None",
+    ),
+    "callbacks": (
+        lambda value: _is_sequence(value) and all(map(_is_callback, value)),
+        "a tuple of module:name, or of dictionaries with such a name",
+    ),
+    "encoder.weights": (
+        _or_none(_is_text),
+        "imagenet, none or a file of weights, or None",
+    ),
+    "encoder.frozen": (
+        _or_none(
+            lambda value: (
+                _is_whole(value, 0)
+                or (_is_sequence(value) and all(map(_is_text, value)))
+            )
+        ),
+        "a number of first layers, or a tuple of how names of layers begin",
+    ),
+    "optimizer.encoder_rate": (
+        _or_none(lambda value: _is_number(value) and value >= 0),
+        "a number of at least 0, or None",
+    ),
+    "views.name": (
+        _or_none(lambda value: _is_text(value) and ":" in value),
+        "a module:name, or None",
     ),
 }

@@ -58,7 +58,13 @@ def open_images(run, split, limit=None):
     Raises:
         InputError: if the data set cannot be opened.
     """
-    source = run.source(split)
+    return open_source(run, run.source(split), split, limit)
+
+
+def open_source(run, source, split, limit=None):
+    """The same of a source that is open already; `split` says what it is a part of."""
+    if source.has_labels:
+        source = source.labelled()
     stride = 1
     if limit is not None and source.paths is not None:
         stride = -(-source.num_images // limit)

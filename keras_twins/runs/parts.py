@@ -1,5 +1,6 @@
 """From a configuration to the parts of a run, one function per part."""
 
+import contextlib
 import dataclasses
 
 import keras
@@ -8,14 +9,9 @@ import tensorflow as tf
 from keras_twins import data, distribution, losses, models, optimizers
 from keras_twins.augment import TwoViews
 from keras_twins.errors import InputError, UnreadableImage
+from keras_twins.models.pair_losses import as_pair_loss
+from keras_twins.runs import encoders, named
 
-_ENCODERS = {
-    "resnet18": models.resnet18,
-    "resnet20": models.resnet20,
-    "resnet34": models.resnet34,
-    "resnet50": models.resnet50,
-    "residual_encoder": models.residual_encoder,
-}
 _LOSSES = {"barlow_twins": losses.BarlowTwinsLoss, "hsic": losses.HSICLoss}
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -66,14 +62,20 @@ def views(config, image_size=None):
     """The two-view layer of the configuration, for views of one size or full size.
 
     Where evaluation sees images at the size of the views, it prepares them as
-    evaluation does.
+    evaluation does. A layer by `module:name` takes the arguments of `TwoViews`.
     """
     spec = config.views.to_dict()
     if image_size is not None:
         spec["image_size"] = image_size
     same_size = spec["image_size"] == config.evaluation.image_size
-    resize = config.evaluation.resize if same_size else None
-    return TwoViews(spec, seed=config.seed, resize=resize)
+    settings = {
+        "seed": config.seed,
+        "resize": config.evaluation.resize if same_size else None,
+    }
+    name = spec.pop("name", None)
+    if name is None:
+        return TwoViews(spec, **settings)
+    return named.make({}, "views", {"name": name}, spec, **settings)
 
 
 def steps_per_epoch(config, num_images, strategy):
@@ -147,10 +149,13 @@ def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
 
 def encoder(config):
     """The configured encoder, which takes normalised images."""
-    arguments = config.encoder.to_dict()
-    name = arguments.pop("name")
-    size = config.views.image_size if not config.sizes else None
-    return _make(_ENCODERS, "encoder", name, (size, size, 3), **arguments)
+    return encoders.make(config, None if config.sizes else config.views.image_size)
+
+
+def import_encoder(config):
+    """Imports the module of a named encoder, which may register layers of its own."""
+    with contextlib.suppress(InputError):  # Most encoders load without it.
+        encoders.find(config.encoder.name)
 
 
 def model(config):
@@ -184,15 +189,34 @@ def pixel_encoder(config, body):
 
 def loss(config):
     """The configured loss."""
-    arguments = config.loss.to_dict()
-    return _make(_LOSSES, "loss", arguments.pop("name"), **arguments)
+    found = named.make(_LOSSES, "loss", config.loss.to_dict())
+    named.call("loss.name", as_pair_loss, found)
+    return found
 
 
-def optimizer(config, steps_per_epoch):
-    """The configured optimizer: linear warm-up, then a cosine to `final_rate`."""
+def optimizer(config, steps_per_epoch, encoder=None):
+    """The configured optimizer: linear warm-up, then a cosine to `final_rate`.
+
+    Args:
+        config: `ConfigDict`.
+        steps_per_epoch: int.
+        encoder: `keras.Model`, whose weights take `config.optimizer.encoder_rate` times
+            the rate, where that is set.
+    """
+    slow = config.optimizer.get("encoder_rate")
+    if slow is None or encoder is None:
+        return _optimizer(config, steps_per_epoch, 1.0)
+    return optimizers.TwoRates(
+        _optimizer(config, steps_per_epoch, slow),
+        _optimizer(config, steps_per_epoch, 1.0),
+        len(encoder.trainable_variables),
+    )
+
+
+def _optimizer(config, steps_per_epoch, factor):
     arguments = config.optimizer.to_dict()
-    name = arguments.pop("name")
-    peak = arguments.pop("learning_rate")
+    arguments.pop("encoder_rate", None)
+    peak = factor * arguments.pop("learning_rate")
     warmup = arguments.pop("warmup_epochs")
     final = arguments.pop("final_rate")
     if not 0 <= warmup < config.epochs:
@@ -209,16 +233,36 @@ def optimizer(config, steps_per_epoch):
         warmup_target=peak if warmup_steps else None,
         warmup_steps=warmup_steps,
     )
-    return _make(_OPTIMIZERS, "optimizer", name, learning_rate=schedule, **arguments)
-
-
-def _make(makers, part, name, *positional, **arguments):
-    if name not in makers:
+    made = named.make(_OPTIMIZERS, "optimizer", arguments, learning_rate=schedule)
+    if not isinstance(made, keras.optimizers.Optimizer):
         raise InputError(
-            f"--config.{part}.name={name} does not exist; there are "
-            f"{', '.join(sorted(makers))}"
+            f"--config.optimizer.name={arguments['name']}: expected a Keras optimizer, "
+            f"and it is a {type(made).__name__}"
         )
-    try:
-        return makers[name](*positional, **arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"--config.{part}: {error}") from error
+    return made
+
+
+def check_callbacks(config):
+    """Raises InputError where a further callback does not exist; makes none."""
+    for index, entry in enumerate(config.get("callbacks") or ()):
+        name = entry if isinstance(entry, str) else entry["name"]
+        named.find(f"callbacks[{index}]", name)
+
+
+def further_callbacks(config):
+    """What `config.callbacks` names, made in its order.
+
+    Returns:
+        list of `keras.callbacks.Callback`. What gives none, such as `wandb:init`, has
+        been called and is said.
+    """
+    found = []
+    for index, entry in enumerate(config.get("callbacks") or ()):
+        key = f"callbacks[{index}]"
+        arguments = {"name": entry} if isinstance(entry, str) else dict(entry)
+        made = named.make({}, key, arguments)
+        if isinstance(made, keras.callbacks.Callback):
+            found.append(made)
+        else:
+            print(f"--config.{key}: called {arguments['name']}, not a callback")
+    return found

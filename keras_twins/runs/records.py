@@ -6,7 +6,7 @@ import math
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import snapshots
-from keras_twins.losses import Levels
+from keras_twins.losses import Levels, PairLoss
 from keras_twins.runs import parts
 from keras_twins.runs.workdir import as_data, flatten
 
@@ -30,6 +30,8 @@ class Record:
         snapshots: list of `keras_twins.evaluation.snapshots.Snapshot`, which may be
             empty.
         evaluation: dict of `evaluation.json`, or None.
+        measures: dict of `measures.json`, what was not measured while training
+            (`missing`) and how kNN was (`notes`); empty where nothing was said.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Record:
     provenance: dict
     snapshots: list
     evaluation: dict | None
+    measures: dict = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self):
@@ -90,6 +93,7 @@ def read(run):
     workdir, config = run.workdir, run.config
     workdir.check_begun()
     width, loss = config.projector[-1], parts.loss(config)
+    knows = isinstance(loss, PairLoss)  # A loss from elsewhere has no terms or levels.
     return Record(
         name=workdir.path.resolve().name,
         subject=f"{config.loss.name} on {config.dataset}",
@@ -98,12 +102,13 @@ def read(run):
         epochs_asked=config.epochs,
         batch_size=config.batch_size,
         width=width,
-        term_names=loss.term_names,
-        levels=loss.levels(config.batch_size, width),
+        term_names=loss.term_names if knows else (),
+        levels=loss.levels(config.batch_size, width) if knows else None,
         metrics=workdir.read_metrics(),
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
         evaluation=_read_json(workdir.evaluation),
+        measures=_read_json(workdir.measures) or {},
     )
 
 

@@ -1,17 +1,17 @@
 """The folder of a run: what is where, and that one run owns it."""
 
+import contextlib
 import fcntl
 import json
 import math
 import pathlib
+import shutil
 
 from ml_collections import ConfigDict
 
 from keras_twins import files
 from keras_twins.errors import InputError
-
-# What changes nothing in the weights may differ when a run goes on.
-_ADJUSTABLE = ("checkpoint.", "collapse.", "max_bad_images")
+from keras_twins.runs import adjustable
 
 
 class Workdir:
@@ -25,10 +25,13 @@ class Workdir:
         self.path = pathlib.Path(path)
         self._lock = None
         self.config = self.path / "config.json"
+        self.plan = self.path / "plan.json"
         self.provenance = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
         self.images = self.path / "images.json"
         self.bad_images = self.path / "bad_images.txt"
+        self.converted_images = self.path / "converted_images.txt"
+        self.measures = self.path / "measures.json"
         self.snapshots = self.path / "snapshots"
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
@@ -39,7 +42,8 @@ class Workdir:
     def claim(self, config, write=True):
         """Writes `config.json`, or checks that the one that is here says the same.
 
-        Keys that change nothing in the weights may differ.
+        Keys that change nothing in the weights may differ. A run that has trained
+        nothing yet gives way to another configuration.
 
         Args:
             config: `ConfigDict`.
@@ -50,32 +54,74 @@ class Workdir:
             InputError: if the folder belongs to a run with another configuration, or
                 holds other things, or another process writes it.
         """
-        if self.config.exists():
-            self._check_same(config)
+        self._check_same(config)
         if not write:
             return
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"--workdir={self.path} is a file")
         if self.path.is_dir() and not self.config.exists():
-            # What a process left that ended before it wrote anything is nothing.
-            if any(not entry.name.startswith(".") for entry in self.path.iterdir()):
+            # What a process left that ended before it trained anything is nothing.
+            if any(
+                not entry.name.startswith(".") and entry != self.bad_images
+                for entry in self.path.iterdir()
+            ):
                 raise InputError(
                     f"--workdir={self.path} is not empty and holds no run "
                     "(no config.json)"
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock_it()
+        self._check_same(config)  # Another may have claimed it since.
         if self.config.exists():
-            self._check_same(config)  # Another may have claimed it since.
             if json.loads(self.config.read_text()) == as_data(config):
                 return
+            self._give_way(config)
         files.write_json(self.config, as_data(config))
 
+    def begun(self):
+        """Whether a run is here that has trained: a checkpoint, metrics or encoder."""
+        return (
+            any(self.checkpoints.glob("*.npz"))
+            or (self.metrics.exists() and self.metrics.stat().st_size > 0)
+            or self.encoder.exists()
+        )
+
     def release(self):
-        """Gives the lock of `claim` back, where this process holds it."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        """Gives the lock of `claim` back, where this process holds it.
+
+        A run that has trained nothing leaves no claim behind, only the list of images
+        that cannot be read.
+        """
+        if self._lock is None:
+            return
+        with contextlib.suppress(OSError):  # A full disk has been told by now.
+            if not self.begun():
+                self._clear(keep=self.bad_images)
+        self._lock.close()
+        self._lock = None
+
+    def _give_way(self, config):
+        """Makes room for another configuration, where nothing has been trained."""
+        differing = self._differences(config)
+        if differing:
+            print(
+                f"--workdir={self.path}: its run with another configuration "
+                f"({'; '.join(differing.values())}) had trained nothing, and gives way"
+            )
+            self._clear()
+
+    def _clear(self, keep=None):
+        """Removes what a run has written; the claim last."""
+        paths = [
+            *(self.plan, self.provenance, self.metrics, self.measures),
+            *(self.images, self.bad_images, self.converted_images),
+            *(self.snapshots, self.checkpoints, self.tensorboard, self.config),
+        ]
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != keep:
+                path.unlink(missing_ok=True)
 
     def _lock_it(self):
         """Takes the lock, which the kernel gives back when this process ends.
@@ -105,17 +151,40 @@ class Workdir:
             raise InputError(f"--workdir={self.path} holds no run (no config.json)")
         return ConfigDict(json.loads(self.config.read_text()))
 
-    def read_bad_images(self):
-        """The files that the run leaves out, a frozenset of str."""
-        if not self.bad_images.exists():
-            return frozenset()
-        with self.bad_images.open(encoding="utf-8", errors="surrogateescape") as lines:
-            return frozenset(map(json.loads, lines))
+    def read_plan(self):
+        """What was decided for the run, a dict of values by key."""
+        return json.loads(self.plan.read_text()) if self.plan.exists() else {}
 
-    def write_bad_images(self, paths):
-        """Writes `bad_images.txt`: a JSON string per line, whatever is in a name."""
-        lines = [json.dumps(path, ensure_ascii=False) + "\n" for path in paths]
-        files.write_text(self.bad_images, "".join(lines))
+    def read_bad_images(self):
+        """The images that the run leaves out, a frozenset of names."""
+        # Runs of earlier versions have names alone.
+        return frozenset(
+            line if isinstance(line, str) else line[0]
+            for line in _read_lines(self.bad_images)
+        )
+
+    def write_bad_images(self, reasons):
+        """Writes `bad_images.txt`: a JSON list of name and reason per line.
+
+        Args:
+            reasons: dict of str by str, why each image cannot be read, by its name.
+        """
+        _write_lines(self.bad_images, map(list, reasons.items()))
+
+    def read_converted_images(self):
+        """The files that are converted whatever they look like, a frozenset of str."""
+        return frozenset(_read_lines(self.converted_images))
+
+    def write_converted_images(self, paths):
+        """Writes `converted_images.txt`, a JSON string per line."""
+        _write_lines(self.converted_images, paths)
+
+    def read_levels(self):
+        """The levels of the 16-bit samples that the run has, `(low, high)` or None."""
+        if not self.images.exists():
+            return None
+        found = json.loads(self.images.read_text()).get("levels")
+        return found and tuple(found)
 
     def read_metrics(self, epochs=math.inf):
         """The lines of `metrics.jsonl` of the first `epochs` epochs, a list of dict.
@@ -147,25 +216,44 @@ class Workdir:
             )
 
     def _check_same(self, config):
-        old, new = (
-            flatten(json.loads(self.config.read_text())),
-            flatten(as_data(config)),
-        )
-        differing = [
-            f"{key}: {json.dumps(old.get(key))} there, {json.dumps(new.get(key))} given"
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key) and not key.startswith(_ADJUSTABLE)
-        ]
-        if differing:
-            raise InputError(
-                f"--workdir={self.path} holds a run with another configuration "
-                f"({'; '.join(differing)}): give the same one, or another folder"
+        if not self.config.exists() or not self.begun():
+            return
+        differing = self._differences(config)
+        if not differing:
+            return
+        remedy = "give the same one, or another folder"
+        if "epochs" in differing or "minutes" in differing:
+            remedy = (
+                "the learning rate falls over the epochs of a run, so that with other "
+                "epochs it is another run; train on from its weights with "
+                f"--config.init_from={self.path} and another --workdir"
             )
+        raise InputError(
+            f"--workdir={self.path} holds a run with another configuration "
+            f"({'; '.join(differing.values())}): {remedy}"
+        )
+
+    def _differences(self, config):
+        old = json.loads(self.config.read_text())
+        return adjustable.differences(flatten(old), flatten(as_data(config)))
+
+
+def _read_lines(path):
+    """The data of each line of a file, whose names of files need not be UTF-8."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _write_lines(path, data):
+    lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in data]
+    files.write_text(path, "".join(lines))
 
 
 def as_data(config):
     """A configuration as JSON would give it back: tuples become lists."""
-    return json.loads(json.dumps(config.to_dict()))
+    return json.loads(json.dumps(config.to_dict(), default=dict))
 
 
 def flatten(data, prefix=""):

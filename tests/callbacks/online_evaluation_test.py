@@ -75,7 +75,7 @@ def test_labels_that_cannot_be_used_do_not_stop_a_training(capsys):
     )
     logs = evaluated(callback, epochs=2)
     assert all("knn" not in log and "test_embedding_std" in log for log in logs)
-    assert capsys.readouterr().out.count("single class") == 1
+    assert capsys.readouterr().out.count("are of one class") == 1
 
 
 def test_a_model_that_has_diverged_adds_nothing():

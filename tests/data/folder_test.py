@@ -130,9 +130,10 @@ def test_tiny_imagenet_keeps_the_classes_of_its_validation_in_a_file(tmp_path):
         labels = [int(label) for _, label in data.load(name, split, labels=True)]
         assert labels == expected
     assert data.describe(name, "test").class_names is None
+    # An image that the file does not name has no class, and is an image all the same.
     annotations.write_text("val_1.jpeg\tn1\n")
-    with pytest.raises(InputError, match=r"annotations\.txt does not name .*val_0"):
-        data.load(name, "val")
+    assert [int(label) for _, label in data.load(name, "val", labels=True)] == [0]
+    assert len(data.load(name, "val")) == 2
 
 
 def test_without_split_folders_everything_is_train(tmp_path):
@@ -163,7 +164,7 @@ def test_folders_without_images_are_refused_in_one_line(tmp_path):
         "": "needs a path",
         tmp_path / "missing": "does not exist",
         tmp_path / "empty": "is empty",
-        tmp_path / "texts": "has no images in it .*png",
+        tmp_path / "texts": "has no images in .*png.*1 other file ignored: .txt 1",
         tmp_path / "texts/a.txt": "is a file",
     }
     (tmp_path / "empty").mkdir()
@@ -183,11 +184,6 @@ def _damage(path, kind):
     elif kind in ("truncated", "missing"):
         Image.new("L", (3, 2)).save(path)
         path.write_bytes(path.read_bytes()[:50])
-    elif kind == "animated webp":
-        frames = [Image.fromarray(RGB[:2, :3]), Image.fromarray(RGB[2:4, :3])]
-        frames[0].save(
-            path, "WEBP", save_all=True, append_images=frames[1:], lossless=True
-        )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +192,6 @@ def _damage(path, kind):
         ("text", "is not a JPEG, PNG, BMP, GIF or WebP image"),
         ("empty", "is not a JPEG, PNG, BMP, GIF or WebP image"),
         ("truncated", "cannot be decoded: Invalid PNG data, size 50"),
-        ("animated webp", "is an animated WebP image; still ones are decoded"),
         ("missing", "cannot be read: No such file or directory"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_cached_pipeline_reads_in_any_order_what_a_streamed_one_skips_to(
         (("cifar10:9.9.9",), "'cifar10:9.9.9' cannot be opened: Dataset cifar10"),
         (("colour", "val"), "'colour' has no split 'val'; it has: test, train"),
         (("colour", "train[:0]"), "split .* of colour has no images"),
-        (("texts",), "no feature 'image' that is an image; it has: text"),
+        (("texts",), r"'texts' has no images; it has: text \(a Text\)"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(data_dir, capfd, arguments, message):

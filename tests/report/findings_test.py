@@ -45,8 +45,9 @@ def test_what_is_not_good_says_what_to_try(healthy):
     bad = with_last(
         healthy, on_diagonal=0.1, off_diagonal=0.5, participation_ratio=1.2, knn=0.2
     )
-    for finding in findings.find(dataclasses.replace(bad, input_rate=150.0)):
-        assert finding.advice or finding.level == "good", finding
+    found = findings.find(dataclasses.replace(bad, input_rate=150.0))
+    # One thing to try in the training, and what would make it faster.
+    assert [f.topic for f in found if f.advice] == ["Collapse", "Input"]
 
 
 @pytest.mark.parametrize("width", [64, 8192])
@@ -114,6 +115,15 @@ def test_collapse(healthy):
     )
 
 
+def test_a_small_batch_has_few_directions_to_lose(healthy):
+    small = dataclasses.replace(healthy, batch_size=4, embedding_width=8)
+    found = [
+        levels(with_last(small, participation_ratio=ratio))["Collapse"]
+        for ratio in (1.2, 1.9)
+    ]
+    assert found[0] == "warning" != found[1]
+
+
 def test_the_test_images_decide_on_collapse_where_they_were_measured(healthy):
     figures = with_last(healthy, test_effective_rank=1.1, test_embedding_std=0.8)
     assert levels(figures)["Collapse"] == "warning"
@@ -136,7 +146,7 @@ def knn_curve(healthy, values):
             "note",
             "still rising: 5.0 points since epoch 15",
         ),
-        ({10: 0.5, 15: 0.648, 20: 0.65}, "good", "no longer rising"),
+        ({10: 0.5, 15: 0.648, 20: 0.65}, "good", "no longer rising: more epochs would"),
         (
             {10: 0.7, 15: 0.66, 20: 0.65},
             "warning",
@@ -192,6 +202,28 @@ def test_a_loss_that_is_no_number_is_all_there_is_to_say(healthy, value):
 
 def test_a_run_that_has_not_ended_says_so(healthy):
     assert levels(dataclasses.replace(healthy, epochs=21))["Unfinished"] == "note"
+
+
+def test_an_accuracy_that_was_not_measured_has_its_reason(healthy):
+    figures = dataclasses.replace(knn_curve(healthy, {}), no_knn="labels are texts")
+    (found,) = [f for f in findings.find(figures) if f.topic == "kNN"]
+    assert found.text.endswith("while training: labels are texts.")
+    row = {"name": "trained encoder", "knn": None, "reasons": {"knn": "one class"}}
+    figures = dataclasses.replace(healthy, evaluation=[row])
+    (found,) = [f for f in findings.find(figures) if f.topic == "Worth"]
+    assert found.level == "note" and found.text.endswith("encoder: one class.")
+
+
+def test_the_best_other_row_is_what_an_encoder_is_worth_more_than(healthy):
+    rows = [
+        {"name": "most frequent class", "knn": 0.62},
+        {"name": "raw pixels", "knn": 0.5},
+        {"name": "untrained encoder", "knn": None},
+        {"name": "trained encoder", "knn": 0.6},
+    ]
+    figures = dataclasses.replace(healthy, evaluation=rows)
+    (found,) = [f for f in findings.find(figures) if f.topic == "Worth"]
+    assert found.level == "warning" and "most frequent class 62.0 %" in found.text
 
 
 def test_one_epoch_without_anything_but_the_loss():

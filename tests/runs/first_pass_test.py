@@ -2,44 +2,17 @@
 
 import os
 
-import numpy as np
 import pytest
-import tensorflow as tf
-from PIL import Image
+from small_folders import ONE, first_pass_only, tiny_config, write_image
 
 from keras_twins import data
 from keras_twins.commands.evaluate import evaluate
-from keras_twins.configs import digits
 from keras_twins.errors import InputError
-from keras_twins.runs import first_pass
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 from keras_twins.training import train
 
-ONE = tf.distribute.get_strategy()
 ODD = ["a b.png", "new\nline.png", "ζώο.png", "猫.PNG", 'q"uote\\.png', "tab\t.png"]
-
-
-def tiny_config(root, **overrides):
-    config = digits.get_config()
-    config.deterministic = False
-    config.dataset = f"folder:{root}"
-    config.encoder.widths = (8,)
-    config.encoder.depths = (1,)
-    config.projector = (16, 16)
-    config.evaluation.every_epochs = 0
-    config.batch_size = 8
-    config.epochs = 1
-    config.optimizer.warmup_epochs = 0.0
-    config.max_bad_images = 0.3
-    config.update_from_flattened_dict(overrides)
-    return config
-
-
-def write_image(path, level=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(level).integers(0, 256, (12, 12, 3), np.uint8)
-    Image.fromarray(pixels).save(path)
 
 
 @pytest.fixture
@@ -59,12 +32,6 @@ def root(tmp_path):
     (folder / "two" / "up").symlink_to(folder)
     os.mkfifo(folder / "two" / "pipe.png")
     return folder
-
-
-def first_pass_only(config, workdir):
-    workdir.claim(config)
-    first_pass.check_images(Run(config, workdir))
-    workdir.release()
 
 
 BAD = ["one/cut.png", "one/empty.png", "one/text.jpg"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_twins import listing
 from keras_twins.commands import export
 from keras_twins.configs import digits
 from keras_twins.data import folder
@@ -45,15 +46,16 @@ def tiny_config(images, **overrides):
 
 def test_a_training_lists_each_split_once(images, tmp_path, monkeypatch):
     listed = []
-    original = folder._list_images
+    original = listing.walk
 
-    def list_images(name, root):
-        listed.append(root)
-        return original(name, root)
+    def walk(folder, suffixes, skip=()):
+        listed.append(folder)
+        return original(folder, suffixes, skip)
 
-    monkeypatch.setattr(folder, "_list_images", list_images)
+    monkeypatch.setattr(folder.listing, "walk", walk)
     train(Run(tiny_config(images), Workdir(tmp_path / "run")), verbose=0)
-    assert sorted(listed) == [str(images / "test"), str(images / "train")]
+    below = [folder for folder in listed if folder != str(images)]
+    assert sorted(below) == [str(images / "test"), str(images / "train")]
 
 
 def test_what_is_published_names_no_local_file(images, tmp_path):

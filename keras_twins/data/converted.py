@@ -1,0 +1,251 @@
+"""Files that TensorFlow does not read, converted once into a cache of all runs.
+
+The cache is a folder of PNG files, named by what was converted: its path, size and time
+of change. It is safe to delete: what is missing is made again.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import io
+import os
+import pathlib
+import tempfile
+import threading
+import time
+
+import tqdm
+
+from keras_twins import files, listing
+from keras_twins.data import heads
+from keras_twins.decode import host, pillow
+from keras_twins.errors import InputError
+
+FOLDER_VARIABLE = "KERAS_TWINS_CACHE"
+LIMIT_VARIABLE = "KERAS_TWINS_CACHE_GB"
+_DEFAULT_GB = 50.0
+# Part of each name: a change of how files are converted counts it up.
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Readable:
+    """What is read in the place of a collection's files.
+
+    Attributes:
+        paths: list of str: of each file itself, or of its conversion.
+        converted: dict of str by str: the original of each conversion.
+        reasons: dict of str by str: why a file that should be converted was not.
+        deep: list of int, the places of images with samples of 16 bits.
+    """
+
+    paths: list[str]
+    converted: dict[str, str]
+    reasons: dict[str, str]
+    deep: list[int]
+
+
+def folder():
+    """The folder of the cache, `pathlib.Path`."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return pathlib.Path(named).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if caches.startswith("~"):  # There is no home.
+        caches = os.path.join(tempfile.gettempdir(), f"cache-{os.getuid()}")
+    return pathlib.Path(caches) / "keras_twins" / "images"
+
+
+def limit():
+    """How many bytes the cache may take up.
+
+    Raises:
+        InputError: for a limit that is not a number.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, _DEFAULT_GB)
+    try:
+        return int(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"{LIMIT_VARIABLE}={text}: expected a number of gigabytes"
+        ) from None
+
+
+def readable(name, paths, chosen=frozenset()):
+    """Converts what TensorFlow does not read, where that has not been done.
+
+    Several processes convert one after the other. Files that are missing or broken stay
+    as they are: the decoder says what is wrong with them.
+
+    Args:
+        name: str, what the user called the collection.
+        paths: list of str.
+        chosen: set of str, paths of files that are converted whatever they look like.
+
+    Returns:
+        `Readable`.
+
+    Raises:
+        InputError: for a cache that is full or cannot be written.
+    """
+    looks = heads.looks(name, paths)
+    deep = [index for index, look in enumerate(looks) if look == heads.DEEP]
+    asked = [
+        index
+        for index, look in enumerate(looks)
+        if look == heads.CONVERT or paths[index] in chosen
+    ]
+    if not asked:
+        return Readable(paths, {}, {}, deep)
+    with _writing():
+        cache = _Cache(name, len(asked))
+        made = cache.convert([paths[index] for index in asked])
+    read = list(paths)
+    for index, path in zip(asked, made, strict=True):
+        if path is not None:
+            read[index] = path
+            if host.is_16_bit(heads.head(path)):
+                deep.append(index)
+    converted = {path: paths[i] for i, path in zip(asked, made, strict=True) if path}
+    print(cache.summary(len(converted)), flush=True)
+    return Readable(read, converted, cache.reasons, sorted(deep))
+
+
+def can_be_converted(path):
+    """Whether Pillow reads a file whose kind the graph should read, and does not."""
+    try:
+        _png(path)
+    except host.ERRORS:
+        return False
+    return True
+
+
+class _Cache:
+    """What is converted at one time."""
+
+    def __init__(self, name, count):
+        self.reasons = {}
+        self._name, self._count = name, count
+        self._folder, self._limit = folder(), limit()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._bytes, self._files = _taken(self._folder)
+        self._new, self._began = 0, time.monotonic()
+        self._lock = threading.Lock()
+
+    def convert(self, paths):
+        """The conversion of each file; None where it cannot be converted."""
+        bar = tqdm.tqdm(
+            total=len(paths),
+            desc=f"Converting {self._name}",
+            unit="img",
+            delay=2,
+            leave=False,
+        )
+        with bar, concurrent.futures.ThreadPoolExecutor(heads.threads()) as pool:
+            made = []
+            try:
+                for path in pool.map(self._convert_one, paths):
+                    made.append(path)
+                    bar.update()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return made
+
+    def summary(self, converted):
+        """One line: how many files are read as converted, and where from."""
+        new = ""
+        if self._new:
+            seconds = time.monotonic() - self._began
+            new = f", {self._new:,} of them converted now in {seconds:.0f} s"
+        return (
+            f"{self._name}: read as PNG: {listing.counted(converted, 'file')} that "
+            f"TensorFlow does not read{new}; the cache {self._folder} has "
+            f"{listing.counted(self._files, 'file')}, {_size(self._bytes)} of at most "
+            f"{_size(self._limit)}, and is safe to delete"
+        )
+
+    def _convert_one(self, path):
+        try:
+            target = _place(self._folder, path)
+            if target.exists():
+                return str(target)
+            contents = _png(path)
+        except host.ERRORS as error:
+            if isinstance(error, host.Unreadable):
+                self.reasons[path] = str(error)
+            return None
+        with self._lock:
+            self._bytes += len(contents)
+            if self._bytes > self._limit:
+                raise InputError(
+                    f"{self._name}: the cache of converted images, {self._folder}, "
+                    f"would exceed its limit of {_size(self._limit)}; "
+                    f"{LIMIT_VARIABLE}=GIGABYTES raises it, and deleting the folder "
+                    "empties it"
+                )
+            self._files += 1
+            self._new += 1
+        target.parent.mkdir(exist_ok=True)
+        with files.whole(target) as beside:
+            beside.write_bytes(contents)
+        return str(target)
+
+
+def _png(path):
+    """The bytes of a file as a PNG, whatever its kind."""
+    with open(path, "rb") as file:
+        contents = file.read()
+    with pillow.opened(io.BytesIO(contents), host.MAX_PIXELS) as image:
+        return pillow.png(image)
+
+
+def _place(cache, path):
+    """Where a file's conversion lies."""
+    stat = os.stat(path)
+    said = f"{_VERSION}\0{os.path.realpath(path)}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    key = hashlib.sha256(os.fsencode(said)).hexdigest()[:32]
+    return cache / key[:2] / f"{key[2:]}.png"
+
+
+def _taken(cache):
+    """Bytes and number of the files in the cache."""
+    sizes = [
+        entry.stat().st_size
+        for below in os.scandir(cache)
+        if below.is_dir()
+        for entry in os.scandir(below)
+    ]
+    return sum(sizes), len(sizes)
+
+
+@contextlib.contextmanager
+def _writing():
+    """A scope in which this process alone writes to the cache.
+
+    The kernel gives the lock back when the process ends, however that happens.
+    """
+    where = folder()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with open(where / ".lock", "a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"waiting for another process that converts into {where}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise InputError(
+            f"the cache of converted images, {where}, cannot be written "
+            f"({error.strerror or error}); {FOLDER_VARIABLE}=FOLDER names another"
+        ) from error
+
+
+def _size(count):
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"

@@ -1,0 +1,110 @@
+"""Classes by a table of labels: a CSV file of paths and labels."""
+
+import csv
+import os
+
+import numpy as np
+
+from keras_twins import listing
+from keras_twins.data.classes import NONE, Classes
+from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.errors import InputError
+
+_DELIMITERS = ",;\t"
+_PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image")
+_LABEL_COLUMNS = ("label", "class", "category")
+
+
+def read(path, roots, files):
+    """Classes by a table of labels.
+
+    Args:
+        path: str, a file of the columns path and label, separated by comma, semicolon
+            or tab, with or without a header.
+        roots: list of str, the folders that its paths may be relative to, besides its
+            own.
+        files: list of str, the paths of the images.
+
+    Returns:
+        `(classes, notes)`, as `classes.of_folders`.
+
+    Raises:
+        InputError: for a table that cannot be read.
+    """
+    rows = _rows(path)
+    roots = [os.path.dirname(os.path.abspath(path)), *roots]
+    place = {os.path.abspath(file): index for index, file in enumerate(files)}
+    labels, missing = {}, 0
+    for file, label in rows:
+        file = file.replace("\\", "/")
+        candidates = [os.path.abspath(os.path.join(root, file)) for root in roots]
+        known = [candidate for candidate in candidates if candidate in place]
+        if known:
+            index = place[known[0]]
+            if label and labels.setdefault(index, label) != label:
+                return None, [
+                    f"no classes: {path} gives {file} several labels "
+                    f"({labels[index]}, {label}), not one class per image"
+                ]
+        elif not any(map(os.path.exists, candidates)):
+            missing += 1
+    names = _sorted_names({label for _, label in rows if label})
+    number = {name: index for index, name in enumerate(names)}
+    numbers = np.full(len(files), NONE, np.int64)
+    for index, label in labels.items():
+        numbers[index] = number[label]
+    notes = []
+    if missing:
+        rows_missing = listing.counted(missing, "row")
+        notes.append(f"{rows_missing} of {path} without the file that is named")
+    if len(labels) < len(files):
+        without = listing.counted(len(files) - len(labels), "image")
+        notes.append(f"{without} without a label in {path}")
+    if not labels:
+        return None, [f"no classes: {path} names none of the images", *notes]
+    return Classes(tuple(names), numbers, notes), []
+
+
+def _rows(path):
+    """The rows of a table, pairs of file and label."""
+    try:
+        # Spreadsheets write a byte-order mark, which is not a part of the first name.
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"--config.labels={path} cannot be read: {reason}") from error
+    lines = [line for line in lines if line.strip()]
+    delimiter = max(_DELIMITERS, key=lambda mark: _columns(lines[:20], mark))
+    rows = [
+        [cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)
+    ]
+    header = [cell.lower() for cell in rows[0]] if rows else []
+    at = [_first(header, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS)]
+    if None not in at:
+        rows = rows[1:]
+    elif len(header) == 2 and header[0].endswith(IMAGE_SUFFIXES):
+        at = [0, 1]
+    else:
+        has = ", ".join(rows[0]) if rows else "nothing"
+        raise InputError(
+            f"--config.labels={path}: expected the columns path and label, separated "
+            f"by comma, semicolon or tab; its first line has: {has}"
+        )
+    return [(row[at[0]], row[at[1]]) for row in rows if len(row) > max(at)]
+
+
+def _columns(lines, delimiter):
+    """How many columns each of some lines has at least."""
+    return min((len(row) for row in csv.reader(lines, delimiter=delimiter)), default=0)
+
+
+def _first(header, names):
+    return next((header.index(name) for name in names if name in header), None)
+
+
+def _sorted_names(names):
+    """In the order of numbers where all are whole numbers, else of letters."""
+    if all(name.isdecimal() for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)

@@ -1,0 +1,94 @@
+"""A new run that starts from the weights of an earlier one."""
+
+import pathlib
+
+import keras
+
+from keras_twins import models
+from keras_twins.errors import InputError
+from keras_twins.models import adapted
+from keras_twins.runs import encoders
+from keras_twins.runs.workdir import Workdir
+
+
+def start_from(model, path):
+    """Copies the weights of an earlier encoder, and of its projector where it fits.
+
+    Only what layers hold counts, so that the views may have another size.
+
+    Args:
+        model: `keras_twins.models.Twins` that is to be trained.
+        path: str, the folder of a run that has ended, its `model.keras`, or an
+            `encoder.keras`.
+
+    Raises:
+        InputError: for a file that holds no such model, or an encoder of other layers;
+            the first that differs is named.
+    """
+    flag = f"--config.init_from={path}"
+    encoder, projector = _read(flag, path)
+    difference = _difference(encoder, model.encoder)
+    if difference:
+        raise InputError(f"{flag} has another encoder: {difference}")
+    _copy(encoder, model.encoder)
+    if projector is None:
+        left = "it has no projector, which starts anew"
+    elif difference := _difference(projector, model.projector):
+        left = f"the projector starts anew: {difference}"
+    else:
+        _copy(projector, model.projector)
+        left = "and its projector"
+    print(f"starting from {path}: its encoder, {left}")
+
+
+def _read(flag, path):
+    """The encoder and the projector, or None, behind a path."""
+    path = pathlib.Path(path).expanduser()
+    if path.is_dir():
+        workdir = Workdir(path)
+        if not workdir.model.exists():
+            raise InputError(
+                f"{flag} holds no model.keras: its run has not ended; the command that "
+                "trained it goes on"
+            )
+        path = workdir.model
+    if not path.is_file():
+        raise InputError(f"{flag}: there is no such file or folder")
+    found = encoders.load(flag.removeprefix("--config."), path)
+    if isinstance(found, models.Twins):
+        return found.encoder, found.projector
+    if not isinstance(found, keras.Model):
+        raise InputError(f"{flag} is not a model")
+    return found, None
+
+
+def _difference(old, new):
+    """The first layer in which two models differ, in words; nothing where none does."""
+    theirs, ours = adapted.weighted_layers(old), adapted.weighted_layers(new)
+    for there, here in zip(theirs, ours, strict=False):
+        if _shapes(there) != _shapes(here):
+            return (
+                f"layer {there.name} has weights of {_shapes(there)} there, and "
+                f"{here.name} of {_shapes(here)} here"
+            )
+    if len(theirs) != len(ours):
+        name = max(theirs, ours, key=len)[min(len(theirs), len(ours))].name
+        side = "here" if len(theirs) > len(ours) else "there"
+        return f"layer {name} has no counterpart {side}"
+    return ""
+
+
+def _shapes(layer):
+    return ", ".join("×".join(map(str, weight.shape)) for weight in _held(layer))
+
+
+def _copy(old, new):
+    pairs = zip(adapted.weighted_layers(old), adapted.weighted_layers(new), strict=True)
+    for there, here in pairs:
+        for source, target in zip(_held(there), _held(here), strict=True):
+            target.assign(source)
+
+
+def _held(layer):
+    """A layer's weights in an order that does not depend on what is frozen."""
+    return sorted(layer.weights, key=lambda weight: weight.name)
