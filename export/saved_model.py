@@ -37,6 +37,7 @@ def export_saved_model(
     normalise: bool = True,
     precision: Precision | None = None,
     max_pixels: int = 64_000_000,
+    levels: tuple[int, int] | None = None,
     metadata: Mapping[str, Any] | None = None,
     pictures: Sequence[npt.NDArray[np.uint8]] | None = None,
     warmup_batch_sizes: Iterable[int] = (1, 2, 4, 8, 16, 32),
@@ -63,6 +64,8 @@ def export_saved_model(
             encoder's own. What the exported encoder computes in; embeddings are
             float32 whatever it is.
         max_pixels: int. Width x height above which a picture is refused undecoded.
+        levels: (low, high), which samples of 16-bit PNGs become 0 and 255; None for
+            their whole range.
         metadata: dict for JSON. Written to `assets.extra/keras_twins.json` under
             `metadata`: the configuration, the data, the accuracy.
         pictures: list of uint8 arrays `(height, width, 3)` to check and warm up with.
@@ -83,7 +86,7 @@ def export_saved_model(
     exported = with_precision(encoder, precision)
     pictures = made_pictures(image_size) if pictures is None else pictures
     shortened = in_16_bits(encoder) or in_16_bits(exported)
-    graph = image_graph(exported, image_size, resize, normalise, max_pixels)
+    graph = image_graph(exported, image_size, resize, normalise, max_pixels, levels)
     reference = Reference(encoder, pictures, graph.prepare, normalise, shortened)
     with new_version(output_dir) as version:
         graph.save(version.path)
@@ -104,16 +107,17 @@ def export_saved_model(
             normalised=normalise,
             precision=precision,
             max_pixels=max_pixels,
+            levels=levels,
         )
         write_warmup_requests(version.path, pictures, warmup_batch_sizes)
     return version.path
 
 
-def image_graph(encoder, image_size, resize, normalise, max_pixels):
+def image_graph(encoder, image_size, resize, normalise, max_pixels, levels=None):
     """The graph of an encoder of images; the arguments are `export_saved_model`'s."""
     return EmbeddingGraph(
         encoder,
-        ImageDecoder(),
+        ImageDecoder(levels),
         Limits(max_pixels=max_pixels),
         functools.partial(resize_and_crop, image_size=image_size, resize=resize),
         (image_size, image_size, 3),

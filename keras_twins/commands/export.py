@@ -6,6 +6,7 @@ writes `models/embedder/1/`, the next time `2/`. Servers know a model by the nam
 folder; without --name, --output is that folder.
 """
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -94,7 +95,8 @@ def export(run, output, file_format="saved_model", precision=None):
     from keras_twins import export as exports  # It imports TensorFlow.
 
     write = {
-        "saved_model": exports.export_saved_model,
+        # The others take pixels, and decode no file.
+        "saved_model": functools.partial(exports.export_saved_model, levels=run.levels),
         "onnx": exports.export_onnx,
         "litert": exports.export_litert,
     }[file_format]

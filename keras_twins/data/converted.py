@@ -19,7 +19,8 @@ import time
 import tqdm
 
 from keras_twins import files, listing
-from keras_twins.decode import host, kinds, pillow
+from keras_twins.data import heads
+from keras_twins.decode import host, pillow
 from keras_twins.errors import InputError
 
 FOLDER_VARIABLE = "KERAS_TWINS_CACHE"
@@ -27,11 +28,6 @@ LIMIT_VARIABLE = "KERAS_TWINS_CACHE_GB"
 _DEFAULT_GB = 50.0
 # Part of each name: a change of how files are converted counts it up.
 _VERSION = 1
-
-_JPEG = kinds.IN_GRAPH[kinds.JPEG]
-_USUAL_FRAMES = (b"\xff\xc0", b"\xff\xc2")
-_CHUNK = 256
-_PLAIN, _DEEP, _CONVERT = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +90,12 @@ def readable(name, paths, chosen=frozenset()):
     Raises:
         InputError: for a cache that is full or cannot be written.
     """
-    looks = _looks(name, paths)
-    deep = [index for index, look in enumerate(looks) if look == _DEEP]
+    looks = heads.looks(name, paths)
+    deep = [index for index, look in enumerate(looks) if look == heads.DEEP]
     asked = [
         index
         for index, look in enumerate(looks)
-        if look == _CONVERT or paths[index] in chosen
+        if look == heads.CONVERT or paths[index] in chosen
     ]
     if not asked:
         return Readable(paths, {}, {}, deep)
@@ -110,7 +106,7 @@ def readable(name, paths, chosen=frozenset()):
     for index, path in zip(asked, made, strict=True):
         if path is not None:
             read[index] = path
-            if host.is_16_bit(_head(path)):
+            if host.is_16_bit(heads.head(path)):
                 deep.append(index)
     converted = {path: paths[i] for i, path in zip(asked, made, strict=True) if path}
     print(cache.summary(len(converted)), flush=True)
@@ -147,7 +143,7 @@ class _Cache:
             delay=2,
             leave=False,
         )
-        with bar, concurrent.futures.ThreadPoolExecutor(_threads()) as pool:
+        with bar, concurrent.futures.ThreadPoolExecutor(heads.threads()) as pool:
             made = []
             try:
                 for path in pool.map(self._convert_one, paths):
@@ -198,51 +194,6 @@ class _Cache:
         return str(target)
 
 
-def _looks(name, paths):
-    """What each file is, by its first bytes."""
-    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    bar = tqdm.tqdm(
-        total=len(paths),
-        desc=f"Looking at the first bytes of {name}",
-        unit="img",
-        unit_scale=True,
-        delay=2,
-        leave=False,
-    )
-    looks = []
-    with bar, concurrent.futures.ThreadPoolExecutor(2 * _threads()) as pool:
-        for some in pool.map(lambda chunk: [*map(_look, chunk)], chunks):
-            looks += some
-            bar.update(len(some))
-    return looks
-
-
-def _look(path):
-    try:
-        head = _head(path)
-    except OSError:
-        return _PLAIN  # Reading it says why.
-    if host.needs_conversion(head):
-        return _CONVERT
-    return _DEEP if host.is_16_bit(head) else _PLAIN
-
-
-def _head(path):
-    """The first bytes of a file, as many as it takes to know its kind.
-
-    By the system's calls: a hundred thousand files are looked at before each run.
-    """
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        head = os.read(file, 4096)
-        # Of the JPEGs that no camera makes, the frame says so: behind a thumbnail.
-        if head.startswith(_JPEG) and not any(frame in head for frame in _USUAL_FRAMES):
-            head += os.read(file, host.HEAD_BYTES - len(head))
-        return head
-    finally:
-        os.close(file)
-
-
 def _png(path):
     """The bytes of a file as a PNG, whatever its kind."""
     with open(path, "rb") as file:
@@ -291,11 +242,6 @@ def _writing():
             f"the cache of converted images, {where}, cannot be written "
             f"({error.strerror or error}); {FOLDER_VARIABLE}=FOLDER names another"
         ) from error
-
-
-def _threads():
-    # Each may hold an image of a hundred million pixels.
-    return min(os.cpu_count() or 1, 8)
 
 
 def _size(count):

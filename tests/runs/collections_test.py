@@ -1,12 +1,16 @@
 """A run on files as people have them: converted, levelled, and each accounted for."""
 
+import io
 import json
+import pathlib
 import shutil
 import zlib
 
 import numpy as np
+import prepared_data
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from PIL import Image
 from small_folders import ONE, first_pass_only, tiny_config, write_image
 
@@ -84,14 +88,16 @@ def test_a_run_from_training_to_export(root, tmp_path, cache, capsys):
     # The export makes the same of a file as the run does.
     version = export(again, tmp_path / "embedder")
     model = tf.saved_model.load(str(version))
-    (path,) = [p for p in again.source("test").originals if "tif" not in p][:1]
-    served = model.signatures["serving_default"](tf.constant([open(path, "rb").read()]))
+    path = next(iter(again.source("test").originals))
+    contents = tf.constant([pathlib.Path(path).read_bytes()])
+    served = model.signatures["serving_default"](contents)
     (embedding,) = served.values()
     pixels = again.source("test").decoder.read(path)
     images = tf.image.resize(
         tf.cast(pixels, tf.float32)[None], (16, 16), antialias=True
     )
-    expected = again.trained_encoder()(images)
+    expected = again.trained_encoder()(images).numpy()
+    expected /= np.linalg.norm(expected)
     np.testing.assert_allclose(embedding, expected, atol=2e-3)
 
 
@@ -184,3 +190,28 @@ def _with_an_unknown_chunk(path):
     chunk = b"TEST"
     chunk = b"\0\0\0\0" + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     return contents[:at] + chunk + contents[at:]
+
+
+def test_an_example_that_cannot_be_decoded_is_left_out_and_named(tmp_path, capsys):
+    """The first pass is one for folders and TensorFlow Datasets."""
+    image = io.BytesIO()
+    Image.new("RGB", (12, 12)).save(image, "PNG")
+
+    def example(index):
+        contents = b"no image" if index == 5 else image.getvalue()
+        return {"image": io.BytesIO(contents)}
+
+    features = {"image": tfds.features.Image()}
+    prepared_data.prepare(tmp_path / "prepared", "holes", features, example)
+    workdir = Workdir(tmp_path / "run")
+    config = tiny_config(
+        "", dataset="holes", data_dir=str(tmp_path / "prepared"), batch_size=7
+    )
+    first_pass_only(config, workdir)
+    out = capsys.readouterr().out
+    assert "7 are used, 1 left out" in out and "1: train[5] is not a" in out
+    (line,) = workdir.bad_images.read_text().splitlines()
+    assert json.loads(line)[0] == "train[5]"
+    assert Run.read(workdir).train_source.num_images == 7
+    first_pass_only(config, workdir)
+    assert "looking at" not in capsys.readouterr().out
