@@ -1,25 +1,18 @@
 """Images of a TensorFlow Datasets (TFDS) data set."""
 
-import contextlib
-import difflib
 import functools
-import re
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from keras_twins.data import tfds_features, tfds_files
+from keras_twins.data import tfds_features, tfds_files, tfds_prepared
 from keras_twins.data.sources import Source
 from keras_twins.decode import host
 from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
 
-_MAX_NAMES_SHOWN = 5
 # Of a place in a split, in front of an image's bytes.
 _DIGITS = 12
-# What TFDS puts before the reason why it cannot open a data set.
-_PREFIX = re.compile(r"^Failed to construct dataset .*?}\": ")
 
 
 class TFDSSource(Source):
@@ -55,10 +48,10 @@ class TFDSSource(Source):
         import tensorflow_datasets as tfds  # It takes seconds; folders need none.
 
         self.name = name
-        with _quiet():
-            self._builder = _builder(tfds, name, data_dir)
-            _prepare(self._builder, name, download)
-            info = _split_info(self._builder, name, split)
+        with tfds_prepared.quiet():
+            self._builder = tfds_prepared.builder_of(tfds, name, data_dir)
+            tfds_prepared.prepare(self._builder, name, download)
+            info = tfds_prepared.split_info(self._builder, name, split)
             features = self._builder.info.features
         self._split = split
         self._places = np.arange(info.num_examples)
@@ -174,7 +167,7 @@ def _read(builder, split, keys):
     import tensorflow_datasets as tfds  # It takes seconds; folders need none.
 
     image = keys[0]
-    with _quiet():
+    with tfds_prepared.quiet():
         return builder.as_dataset(
             split=split,
             shuffle_files=False,
@@ -209,7 +202,7 @@ def _texts(directory, key):
     """The different texts of a feature over all splits, sorted, as bytes."""
     import tensorflow_datasets as tfds  # It takes seconds; folders need none.
 
-    with _quiet():
+    with tfds_prepared.quiet():
         builder = tfds.builder_from_directory(directory)
         examples = builder.as_dataset(
             split="+".join(builder.info.splits),
@@ -241,63 +234,3 @@ def _converted(contents):
         return host.readable(contents)
     except host.ERRORS:
         return contents  # The decoder says what is wrong with it.
-
-
-def _builder(tfds, name, data_dir):
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except tfds.core.registered.DatasetNotFoundError:
-        close = difflib.get_close_matches(
-            name.split("/")[0].split(":")[0], tfds.list_builders(), _MAX_NAMES_SHOWN
-        )
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise InputError(
-            f"there is no data set {name!r} ('digits', 'folder:/path' or a "
-            f"TensorFlow Datasets name){hint}"
-        ) from None
-    except Exception as error:  # TFDS refuses configs and versions in many ways.
-        raise InputError(
-            f"data set {name!r} cannot be opened: {_first_line(error)}"
-        ) from error
-
-
-def _prepare(builder, name, download):
-    if builder.is_prepared():
-        return
-    if not download:
-        raise InputError(
-            f"data set {name!r} is not prepared in data_dir={builder.data_dir_root}; "
-            "to download it there, pass --config.download=True"
-        )
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # Whatever the network or the disk may come up with.
-        raise InputError(
-            f"data set {name!r} could not be downloaded: {_first_line(error)}"
-        ) from error
-
-
-def _split_info(builder, name, split):
-    try:
-        return builder.info.splits[split]
-    except (KeyError, ValueError):
-        splits = ", ".join(sorted(builder.info.splits))
-        raise InputError(
-            f"data set {name!r} has no split {split!r}; it has: {splits}"
-        ) from None
-
-
-def _first_line(error):
-    lines = _PREFIX.sub("", str(error).strip()).splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Keeps what TFDS logs on its way off the screen."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -140,8 +140,8 @@ def _label(tfds, key, feature):
 
 
 def _flat(tfds, features, prefix=""):
-    """Yields the path and the feature of each leaf."""
-    for key, feature in features.items():
+    """Yields the path and the feature of each leaf, in the order of their names."""
+    for key, feature in sorted(features.items()):
         # A sequence of features has as many values as it likes: it is a leaf.
         if isinstance(feature, tfds.features.FeaturesDict):
             yield from _flat(tfds, feature, f"{prefix}{key}/")

@@ -11,9 +11,14 @@ from scipy import stats
 from keras_twins.errors import InputError
 from keras_twins.evaluation.embedding import Encoder, embed
 from keras_twins.evaluation.fine_tuning import finetune
-from keras_twins.evaluation.knn import knn_accuracy
+from keras_twins.evaluation.knn import check_settings, knn_accuracy
 from keras_twins.evaluation.labelled import Labelled
-from keras_twins.evaluation.probe import Protocol, few_labels, linear_probe
+from keras_twins.evaluation.probe import (
+    Protocol,
+    check_protocol,
+    few_labels,
+    linear_probe,
+)
 from keras_twins.evaluation.rows import (
     MOST_FREQUENT,
     TOP,
@@ -75,7 +80,10 @@ def compare(
 
     Raises:
         InputError: as `embed`.
+        ValueError: for a k, temperature or protocol that makes no sense.
     """
+    check_settings(k, temperature)
+    check_protocol(protocol)
     percentages = tuple(f"{percentage:g}" for percentage in fine_tune)
     missing = _nothing_to_measure(train, test)
     if missing:

@@ -53,7 +53,8 @@ def knn_accuracy(
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x, test_y = checks.check_test(test_x, test_y, train_x.shape[1], classes)
-    _check_settings(len(train_x), k, temperature)
+    check_settings(k, temperature)
+    _check_count(len(train_x), k)
     if not 1 <= top <= len(classes):
         raise ValueError(
             "Invalid value for argument `top`. Expected an integer in "
@@ -100,7 +101,8 @@ def knn_predict(
     """
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x = checks.check_width(checks.check_features("test", test_x), train_x.shape[1])
-    _check_settings(len(train_x), k, temperature)
+    check_settings(k, temperature)
+    _check_count(len(train_x), k)
     scores = np.empty((len(test_x), len(classes)), np.float32)
     votes = _votes(train_x, train_y, test_x, len(classes), k, temperature)
     for start, part in votes:
@@ -108,12 +110,16 @@ def knn_predict(
     return scores
 
 
-def _check_settings(count, k, temperature):
+def check_settings(k, temperature):
+    """Raises ValueError for a k or a temperature that makes no sense."""
     if k < 1 or temperature <= 0:
         raise ValueError(
             "Invalid values for arguments `k` and `temperature`. Expected k of 1 or "
             f"more and temperature above 0. Received: k={k}, temperature={temperature}"
         )
+
+
+def _check_count(count, k):
     if count < k:
         raise InputError(
             "There are fewer training images than neighbours. Expected at least "

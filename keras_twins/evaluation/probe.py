@@ -77,12 +77,7 @@ def linear_probe(
         >>> kt.evaluation.linear_probe(x, y, [[4, 1], [1, 4]], [0, 0])
         0.5
     """
-    if protocol not in get_args(Protocol):
-        raise ValueError(
-            "Invalid value for argument `protocol`. Expected 'lbfgs' or 'sgd'. "
-            f"Received: protocol={protocol!r}"
-        )
-
+    check_protocol(protocol)
     train_x, classes, train_y = checks.check_train(train_x, train_y)
     test_x, test_y = checks.check_test(test_x, test_y, train_x.shape[1], classes)
     scaler = StandardScaler().fit(train_x)
@@ -98,6 +93,15 @@ def linear_probe(
         weights, strength = _choose(objective, held_out)
         weights = objective.minimise(weights, strength, np.ones(len(train_y), bool))
     return _accuracy(scaler.transform(test_x), test_y, weights)
+
+
+def check_protocol(protocol):
+    """Raises ValueError for a protocol that does not exist."""
+    if protocol not in get_args(Protocol):
+        raise ValueError(
+            "Invalid value for argument `protocol`. Expected 'lbfgs' or 'sgd'. "
+            f"Received: protocol={protocol!r}"
+        )
 
 
 def few_labels(

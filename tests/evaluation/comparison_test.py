@@ -188,6 +188,14 @@ def test_a_measure_that_fails_takes_its_own_cell_alone(monkeypatch):
     assert row.reasons["linear_probe"] == "no memory for the probe"
 
 
+@pytest.mark.parametrize(
+    "settings", [{"k": 0}, {"temperature": 0.0}, {"protocol": "adam"}]
+)
+def test_settings_that_make_no_sense_are_not_a_limit(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        compared(*datasets(), **settings)
+
+
 def test_the_most_frequent_class_is_that_of_the_training_images():
     train_y = [0] * 3 + [1] * 5 + [2] * 2 + [3, 3, 4, 4, 5, 5]
     test_y = [1, 1, 0, 0, 0, 2, 3, 4, 5, 5]

@@ -8,13 +8,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_twins import files
 from keras_twins.commands import cli
 from keras_twins.commands.evaluate import evaluate
 from keras_twins.configs import digits
 from keras_twins.errors import InputError
 from keras_twins.runs import labelled, parts
 from keras_twins.runs.run import Run
-from keras_twins.runs.workdir import Workdir
+from keras_twins.runs.workdir import Workdir, as_data
 from keras_twins.training import train
 
 ONE = tf.distribute.get_strategy()
@@ -50,8 +51,8 @@ def folder_of(root, **classes):
 def trained(config, path):
     """A run whose encoder was not trained, in a folder that says it was."""
     workdir = Workdir(path)
-    workdir.claim(config)
-    workdir.release()
+    workdir.path.mkdir()
+    files.write_json(workdir.config, as_data(config))
     parts.pixel_encoder(config, parts.model(config).encoder).save(workdir.encoder)
     return workdir
 
