@@ -15,7 +15,7 @@ _FILES = ("saved_model.pb", "variables/variables.index")
 class ExportedModel(Embedder):
     """Embeds image files with one version of an exported model.
 
-    Each core reads and embeds a batch of its own.
+    While one batch is embedded, others are read and converted.
 
     Args:
         version_dir: path of the version's folder.
@@ -26,8 +26,9 @@ class ExportedModel(Embedder):
     """
 
     def __init__(self, version_dir, batch_size=32):
-        cores = len(os.sched_getaffinity(0))
-        super().__init__(_Transport(version_dir), 0, batch_size, cores)
+        # One more than keeps every core busy: a batch also waits, for the disk.
+        at_a_time = len(os.sched_getaffinity(0)) + 1
+        super().__init__(_Transport(version_dir), 0, batch_size, at_a_time)
 
 
 def describe(version_dir):

@@ -47,6 +47,11 @@ class Output(NamedTuple):
     folder: Path
     skipped: Path
 
+    @property
+    def is_parquet(self):
+        """Whether it holds names as Parquet does: as UTF-8 alone."""
+        return self.file is None or self.file.suffix == ".parquet"
+
 
 def define_flags(flags):
     absl_flags.DEFINE_string(
@@ -101,6 +106,9 @@ def main(flags, paths):
     with progress.stage(f"embed: listing {', '.join(paths)}"):
         found, ignored = images.find(paths)
         files, unreadable = images.look_at(found)
+    if output is not None and output.is_parquet:
+        files, unnamed = images.named_in_utf_8(files)
+        unreadable += unnamed
     if ignored:
         progress.say(f"embed: {listing.say_ignored(ignored)}")
     # Python's warnings and TensorFlow's would stand between the lines of a user.
