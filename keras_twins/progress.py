@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -22,19 +22,26 @@ class Bar(Protocol):
     def update(self, n: int = 1) -> object: ...
 
 
-def say(text: str) -> None:
+def say(text: str, file: TextIO | None = None) -> None:
     """Prints a line on stderr, where it is no part of what a command answers."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=file or sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def stage(text: str) -> Iterator[None]:
+def stage(
+    text: str, *, shown: bool = True, file: TextIO | None = None
+) -> Iterator[None]:
     """Says what is done in the scope, if it takes more than two seconds.
 
     Args:
         text: str, a line without its end.
+        shown: bool, False for saying nothing at all.
+        file: where to say it. Defaults to stderr.
     """
-    timer = threading.Timer(_PATIENCE, say, [text])
+    if not shown:
+        yield
+        return
+    timer = threading.Timer(_PATIENCE, say, [text, file])
     timer.daemon = True
     timer.start()
     try:
