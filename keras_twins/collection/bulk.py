@@ -1,6 +1,7 @@
 """Embeds files into shards; one that cannot be read is skipped."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from keras_twins.errors import InputError
 
 def embed_into(
     shards: Shards,
-    embedder,
+    embedder: Any,
     files: Sequence[File],
     *,
     strict: bool = False,

@@ -70,7 +70,9 @@ class Shards:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         if not any(self._folder.iterdir()):
             self._folder.rmdir()
 
