@@ -62,7 +62,7 @@ def bar(
     Args:
         text: str, what is being done.
         total: int, how much there is to do, or None where nobody knows.
-        unit: str, what is counted, in the singular.
+        unit: str, what is counted, in the plural.
         done: int, how much was done before.
         shown: bool, False for no progress at all.
 
@@ -77,7 +77,7 @@ def bar(
     counted = tqdm(
         desc=text,
         total=total,
-        unit=unit,
+        unit=f" {unit}",
         initial=done,
         delay=_PATIENCE,
         disable=not shown,
@@ -117,4 +117,4 @@ class _Lines:
         left = ""
         if self._total is not None and rate and self._done < self._total:
             left = f", {tqdm.format_interval((self._total - self._done) / rate)} left"
-        say(f"{self._text}: {self._done:,}{of} {self._unit}s, {rate:.3g}/s{left}")
+        say(f"{self._text}: {self._done:,}{of} {self._unit}, {rate:.3g}/s{left}")

@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.serving.embedder import Embedder
 from keras_twins.serving.transports import Model, Refused
 
@@ -50,8 +51,7 @@ class _Transport:
         # TensorFlow starts when a model is loaded, not when a client is imported.
         import tensorflow as tf
 
-        from keras_twins.export.loading import load_function
-        from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
+        from keras_twins.export.loading import load_function  # It imports TensorFlow.
 
         self._tf = tf
         self._function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)

@@ -30,7 +30,7 @@ def test_a_stage_speaks_when_it_takes_long(quick, capsys):
 
 def test_lines_where_nobody_watches(quick, capsys, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.2)
-    with progress.bar("embed", 1000, "image", done=100) as bar:
+    with progress.bar("embed", 1000, "images", done=100) as bar:
         bar.update(5)
         assert capsys.readouterr().err == ""
         time.sleep(0.1)
@@ -46,9 +46,9 @@ def test_lines_where_nobody_watches(quick, capsys, monkeypatch):
 
 
 def test_what_is_quick_says_nothing(capsys):
-    with progress.bar("embed", 10, "image") as bar:
+    with progress.bar("embed", 10, "images") as bar:
         bar.update(10)
-    with progress.bar("embed", 10, "image", shown=False) as bar:
+    with progress.bar("embed", 10, "images", shown=False) as bar:
         bar.update(10)
     assert capsys.readouterr().err == ""
 
@@ -60,7 +60,7 @@ def test_a_log_line_does_not_tear_a_bar(monkeypatch):
     handler = logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
     try:
-        with progress.bar("embed", 3, "image") as bar:
+        with progress.bar("embed", 3, "images") as bar:
             bar.update(1)
             logger.warning("a line")
             bar.update(2)

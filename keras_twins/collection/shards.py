@@ -76,9 +76,6 @@ class Shards:
         if not any(self._folder.iterdir()):
             self._folder.rmdir()
 
-    def __len__(self) -> int:
-        return len(self._paths())
-
     def embedded(self) -> dict[str, File]:
         """The files that have an embedding, by path, as they were when they got it."""
         return {file.path: file for path in self._paths() for file in _files(path)}

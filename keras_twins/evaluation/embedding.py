@@ -156,7 +156,7 @@ def _progress(batches, verbose):
     total = int(batches.cardinality())
     total = total if total >= 0 else None
     try:
-        with progress.bar("embedding", total, "batch", shown=bool(verbose)) as bar:
+        with progress.bar("embedding", total, "batches", shown=bool(verbose)) as bar:
             for batch in batches.prefetch(tf.data.AUTOTUNE):
                 yield batch
                 bar.update()

@@ -49,7 +49,7 @@ def folder(tmp_path):
 def _refused(done):
     assert done.returncode == 1
     *before, line = done.stderr.splitlines()
-    assert all(said.startswith("embed: ") for said in before)
+    assert all(said.startswith(("embed: ", "skipped ")) for said in before)
     return line
 
 
@@ -262,3 +262,22 @@ def test_one_of_the_two_sources_is_asked_for(folder, flags):
 def test_a_url_that_is_none_is_one_line(folder):
     line = _refused(_embed("--server=localhost:8501", folder))
     assert line.startswith("keras-twins: localhost:8501: expected http://")
+
+
+def test_without_an_output_the_first_values_are_printed(serve, expected, folder):
+    (folder / "5.jpg").write_bytes(b"a bad image")
+    url, _ = serve("http")
+    done = _embed(f"--server={url}", folder)
+    assert done.returncode == 0, done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert last.startswith("9 embeddings of width 4; --output=")
+    numbers = [n for n in range(10) if n != 5]
+    rows = expected([f"image {n}".encode() for n in numbers])
+    for n, row, line in zip(numbers, rows, lines, strict=True):
+        values = " ".join(f"{value:+.4f}" for value in row)
+        assert line == f"{folder}/{n}.jpg  {values} ..."
+    reason = "is not a JPEG, PNG, BMP, GIF or WebP image"
+    assert done.stderr == f"skipped {folder}/5.jpg: {reason}\n"
+    assert _refused(_embed(f"--server={url}", folder / "5.jpg")) == (
+        "keras-twins: none of 1 files has an embedding"
+    )
