@@ -34,7 +34,8 @@ def start_tensorflow(keras: bool = True) -> None:
     stderr = os.dup(2)
     with (
         open(stderr, "w", closefd=False) as shown,
-        progress.stage("starting TensorFlow", file=shown),
+        # In a log, a user's mistake stays one line.
+        progress.stage("starting TensorFlow", shown=shown.isatty(), file=shown),
         tempfile.TemporaryFile() as aside,
     ):
         os.dup2(aside.fileno(), 2)
