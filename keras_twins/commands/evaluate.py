@@ -62,7 +62,7 @@ def main(flags, paths):
         run,
         protocol=flags.probe,
         fine_tune=percentages,
-        verbose=shared_flags.on_terminal(),
+        verbose=1,
     )
 
 

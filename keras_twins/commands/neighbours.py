@@ -16,14 +16,14 @@ import numpy as np
 from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_twins import collection, pictures
+from keras_twins import collection, pictures, progress
 from keras_twins.commands import cli, shared_flags
-from keras_twins.commands.embed import embed_files, load
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.decode import host
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.runs.workdir import Workdir
+from keras_twins.serving import local
 
 TAKES_PATHS = True
 
@@ -63,7 +63,7 @@ def main(flags, paths):
     queries = [pathlib.Path(path) for path in paths]
     output = shared_flags.check_output(flags.output, ".png")
     if flags.workdir:
-        found = of_run(flags.workdir, queries, flags.k, shared_flags.on_terminal())
+        found = of_run(flags.workdir, queries, flags.k, verbose=1)
     else:
         found = of_file(flags.embeddings, queries, flags.k, flags.model_dir)
     for query, *near in found:
@@ -114,11 +114,12 @@ def of_run(folder, queries, k, verbose=0):
     features, labels = evaluation.embed(encoder, trained.batches, verbose=verbose)
     check_features("training", features)
     embedded = np.asarray(encoder(np.stack(pixels), training=False))
-    rows, similarities = collection.Neighbours(features).search(
-        embedded, min(k, len(features))
-    )
+    with progress.stage("searching, and reading what was found", shown=bool(verbose)):
+        rows, similarities = collection.Neighbours(features).search(
+            embedded, min(k, len(features))
+        )
+        found = _pixels_of(trained.batches, rows.ravel())
     classes = pictures.names(labels, trained.class_names, len(features))
-    found = _pixels_of(trained.batches, rows.ravel())
     return [
         [(query.name, 1.0, shown)]
         + [
@@ -175,7 +176,8 @@ def of_file(path, queries, k, model_dir=None):
     embedded = read.embeddings[own]
     if embedder is not None:
         embedded[own < 0] = _embed(embedder, others, embedded.shape[1], path)
-    rows, similarities = searched.search(embedded, min(k + 1, len(read.paths)))
+    with progress.stage(f"searching {len(read.paths):,} embeddings"):
+        rows, similarities = searched.search(embedded, min(k + 1, len(read.paths)))
     found = []
     for query, own_row, near, cosines in zip(
         queries, own, rows, similarities, strict=True
@@ -191,8 +193,8 @@ def of_file(path, queries, k, model_dir=None):
 
 def _embed(embedder, queries, width, path):
     """The embeddings of query images, if they have the width of those in a file."""
-    parts = embed_files(load(embedder), queries, _QUERIES_AT_A_TIME)
-    embedded = np.concatenate(list(parts))
+    with progress.stage(f"neighbours: loading {embedder}"):
+        embedded = local.ExportedModel(embedder, _QUERIES_AT_A_TIME).embed(queries)
     if embedded.shape[1] != width:
         raise InputError(
             f"{embedder} gives embeddings of width {embedded.shape[1]}; those of "
