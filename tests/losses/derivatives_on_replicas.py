@@ -1,17 +1,19 @@
-"""Second derivatives of the losses on three logical CPU devices, and on one.
+"""Derivatives of the losses on logical CPU devices, and on one.
 
 Run by `replicas_test.py` as a process of its own, since devices must be set up before
-TensorFlow starts. Prints a line of JSON: for each loss, how far its Hessian times a
-direction is from that of one device; then the largest correlation of a constant
-feature, and of another.
+TensorFlow starts: `derivatives_on_replicas.py R`. Prints a line of JSON: for each loss,
+how far its gradient and its Hessian times a direction are from those of one device;
+then the largest correlation of a constant feature, and of another.
 """
 
 import functools
 import json
+import sys
 
 import numpy as np
 import tensorflow as tf
-from derivatives import hessian_times, relative
+from derivatives import hessian_times, relative, traced_value_and_gradients
+from method_formulas import METHODS
 
 from keras_twins import losses
 
@@ -20,10 +22,11 @@ FUNCTIONS = {
     "barlow_twins_correlation": losses.BarlowTwinsLoss(0.1, form="correlation"),
     "hsic_gram": losses.HSICLoss(0.1, form="gram"),
     "linear_hsic": losses.linear_hsic,
+    **{name: loss for name, (loss, _) in METHODS.items() if "auto" not in name},
 }
-# Where the global batch is cut: one replica gets no row.
-CUTS = (0, 3, 3, 8)
-REPLICAS = len(CUTS) - 1
+REPLICAS = int(sys.argv[1])
+# Where the global batch is cut; of four replicas, one gets no row.
+CUTS = {2: (0, 3, 8), 4: (0, 3, 3, 4, 8)}[REPLICAS]
 ROWS, WIDTH, CONSTANT = 8, 24, 3
 
 
@@ -57,17 +60,36 @@ def on_replicas(strategy, function, *matrices):
     return np.concatenate([part.numpy() for part in found], axis=1)
 
 
+def gradients(loss, pair):
+    """Value, in front of the gradients `(2, n, D)`: one row more."""
+    value, *both = traced_value_and_gradients(loss, pair[0], pair[1])
+    return tf.concat([tf.fill([2, 1, WIDTH], value), tf.stack(both)], axis=1)
+
+
 def main():
     strategy = make_strategy()
     rng = np.random.default_rng(1)
     pair, direction = rng.normal(size=(2, 2, ROWS, WIDTH)).astype("float32")
+    # Unlike shards.
+    pair *= np.linspace(0.3, 2.0, ROWS, dtype="float32")[:, None]
     pair[1] += pair[0]
     pair[:, :, CONSTANT] = 0.1
-    found = {}
+    found = {"gradient": {}, "hessian": {}}
     for name, loss in FUNCTIONS.items():
+        first = functools.partial(gradients, loss)
         second = functools.partial(hessian_times, loss)
         several = on_replicas(strategy, second, pair, direction)
-        found[name] = float(relative(several, second(pair, direction)))
+        expected = second(tf.constant(pair), direction)
+        found["hessian"][name] = float(relative(several, expected))
+        several = on_replicas(strategy, first, pair)
+        values = np.cumsum([0, *(np.diff(CUTS) + 1)])[:-1]
+        expected = first(tf.constant(pair)).numpy()
+        found["gradient"][name] = float(
+            max(
+                relative(np.delete(several, values, axis=1), expected[:, 1:]),
+                *(relative(several[:, v], expected[:, 0]) for v in values),
+            )
+        )
 
     def correlation(pair):
         return losses.cross_correlation(pair[0], pair[1], eps=0.0)[None]
