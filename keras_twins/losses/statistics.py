@@ -46,8 +46,8 @@ def standardise(z_a, z_b, eps, ddof):
         variance is 0, and the size of the global batch, a float32 scalar.
     """
     a, b, n = centre(z_a, z_b)
-    variances = squared_sums(a, b) / (n - ddof) + eps
-    scales = inverse_root(variances)
+    squares = _reduced_sums(replicas.current(), [ops.square(z) for z in (a, b)])
+    scales = inverse_root(squares / (n - ddof) + eps)
     return a * scales[0], b * scales[1], n
 
 
@@ -84,11 +84,6 @@ def centre(z_a, z_b):
 def count_rows(z):
     """The size of the global batch, a float32 scalar, of which `z` is a shard."""
     return replicas.current().sum(ops.cast(ops.shape(z)[0], "float32"))
-
-
-def squared_sums(a, b):
-    """Each feature's sum of squares over the global batch, `(2, D)`."""
-    return _reduced_sums(replicas.current(), [ops.square(z) for z in (a, b)])
 
 
 def inverse_root(squares):

@@ -1,18 +1,17 @@
-"""Derivatives of the losses on logical CPU devices, and on one.
+"""Derivatives of the losses on four logical CPU devices, and on one.
 
 Run by `replicas_test.py` as a process of its own, since devices must be set up before
-TensorFlow starts: `derivatives_on_replicas.py R`. Prints a line of JSON: for each loss,
-how far its gradient and its Hessian times a direction are from those of one device;
-then the largest correlation of a constant feature, and of another.
+TensorFlow starts. Prints a line of JSON: for each loss, how far its value, its gradient
+and its Hessian times a direction are from those of one device; then the largest
+correlation of a constant feature, and of another.
 """
 
 import functools
 import json
-import sys
 
 import numpy as np
 import tensorflow as tf
-from derivatives import hessian_times, relative, traced_value_and_gradients
+from derivatives import relative
 from method_formulas import METHODS
 
 from keras_twins import losses
@@ -24,9 +23,9 @@ FUNCTIONS = {
     "linear_hsic": losses.linear_hsic,
     **{name: loss for name, (loss, _) in METHODS.items() if "auto" not in name},
 }
-REPLICAS = int(sys.argv[1])
-# Where the global batch is cut; of four replicas, one gets no row.
-CUTS = {2: (0, 3, 8), 4: (0, 3, 3, 4, 8)}[REPLICAS]
+# Where the global batch is cut: one replica gets no row.
+CUTS = (0, 3, 3, 4, 8)
+REPLICAS = len(CUTS) - 1
 ROWS, WIDTH, CONSTANT = 8, 24, 3
 
 
@@ -60,10 +59,17 @@ def on_replicas(strategy, function, *matrices):
     return np.concatenate([part.numpy() for part in found], axis=1)
 
 
-def gradients(loss, pair):
-    """Value, in front of the gradients `(2, n, D)`: one row more."""
-    value, *both = traced_value_and_gradients(loss, pair[0], pair[1])
-    return tf.concat([tf.fill([2, 1, WIDTH], value), tf.stack(both)], axis=1)
+def derivatives(loss, pair, direction):
+    """Gradient, Hessian times the direction, and value of each row: `(6, n, D)`."""
+    with tf.GradientTape() as outer:
+        outer.watch(pair)
+        with tf.GradientTape() as inner:
+            inner.watch(pair)
+            value = loss(pair[0], pair[1])
+        gradient = inner.gradient(value, pair)
+        along = tf.reduce_sum(gradient * direction)
+    second = outer.gradient(along, pair)
+    return tf.concat([tf.fill(tf.shape(pair), value), gradient, second], axis=0)
 
 
 def main():
@@ -74,22 +80,13 @@ def main():
     pair *= np.linspace(0.3, 2.0, ROWS, dtype="float32")[:, None]
     pair[1] += pair[0]
     pair[:, :, CONSTANT] = 0.1
-    found = {"gradient": {}, "hessian": {}}
+    found = {}
     for name, loss in FUNCTIONS.items():
-        first = functools.partial(gradients, loss)
-        second = functools.partial(hessian_times, loss)
-        several = on_replicas(strategy, second, pair, direction)
-        expected = second(tf.constant(pair), direction)
-        found["hessian"][name] = float(relative(several, expected))
-        several = on_replicas(strategy, first, pair)
-        values = np.cumsum([0, *(np.diff(CUTS) + 1)])[:-1]
-        expected = first(tf.constant(pair)).numpy()
-        found["gradient"][name] = float(
-            max(
-                relative(np.delete(several, values, axis=1), expected[:, 1:]),
-                *(relative(several[:, v], expected[:, 0]) for v in values),
-            )
-        )
+        function = functools.partial(derivatives, loss)
+        several = on_replicas(strategy, function, pair, direction)
+        expected = function(*map(tf.constant, (pair, direction))).numpy()
+        parts = zip(np.split(several, 3), np.split(expected, 3), strict=True)
+        found[name] = [float(relative(*part)) for part in parts]
 
     def correlation(pair):
         return losses.cross_correlation(pair[0], pair[1], eps=0.0)[None]

@@ -6,16 +6,13 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 SCRIPT = pathlib.Path(__file__).parent / "derivatives_on_replicas.py"
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
-def test_replicas_have_the_derivatives_and_constants_of_one(replicas):
+def test_replicas_have_the_derivatives_and_constants_of_one():
     paths = [str(SCRIPT.parent.parent), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [sys.executable, SCRIPT, str(replicas)],
+        [sys.executable, SCRIPT],
         # oneDNN, the default on some processors, gives an empty shard a wrong shape.
         env=os.environ
         | {"TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONPATH": os.pathsep.join(paths)},
@@ -27,6 +24,5 @@ def test_replicas_have_the_derivatives_and_constants_of_one(replicas):
     found = json.loads(done.stdout.splitlines()[-1])
     assert found.pop("constant") == 0.0
     assert found.pop("others") > 0.0
-    assert len(found["gradient"]) == len(found["hessian"]) == 15
-    for kind, distances in found.items():
-        assert max(distances.values()) < 1e-5, (kind, distances)
+    assert len(found) == 14
+    assert max(max(distances) for distances in found.values()) < 1e-5, found
