@@ -7,7 +7,7 @@ here in TensorFlow and in PyTorch.
 import math
 
 WEIGHT, EPS = 0.0051, 1e-5
-SLICES, FEATURES = 256, 512
+SLICES, FEATURES = 1024, 512
 
 # Sides of each loss, reference first. Ratios are those to the last but PyTorch's.
 SIDES = {
