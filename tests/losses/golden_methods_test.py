@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 from derivatives import relative, value_and_gradients
+from keras import ops
 
 from keras_twins import losses
 
@@ -19,17 +20,21 @@ def read(name, case):
         return dict(file)
 
 
+def tensor(array):
+    return ops.convert_to_tensor(array, "float32")
+
+
 class StoredSlices(losses.SIGRegLoss):
     def directions(self, width):
-        return np.float32(self.stored["slices"])
+        return tensor(self.stored["slices"])
 
 
 class StoredFeatures(losses.SSLHSICLoss):
     def random_features(self, width):
         return [
             (
-                np.float32(self.stored[f"rff_frequencies_{i}"].T),
-                np.float32(self.stored[f"rff_phases_{i}"][0]),
+                tensor(self.stored[f"rff_frequencies_{i}"].T),
+                tensor(self.stored[f"rff_phases_{i}"][0]),
             )
             for i in (1, 2)
         ]
@@ -38,10 +43,6 @@ class StoredFeatures(losses.SSLHSICLoss):
 def with_stored(loss, stored):
     loss.stored = stored
     return loss
-
-
-def centred(function):
-    return lambda *views: function(*(z - z.mean(axis=0) for z in views))
 
 
 # Name of the file, prefix of its keys, the loss, and the names of the terms stored.
