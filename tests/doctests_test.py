@@ -46,6 +46,7 @@ EXAMPLES = {
         "at_step",
         "cross_correlation",
         "linear_hsic",
+        "mixed_regulariser",
     ],
     "models": [
         "Twins",

@@ -26,7 +26,7 @@ class NTXentLoss(PairLoss):
     Formula: the mean over the 2 N rows of `−⟨z, z⁺⟩/t + log Σ_z' e^(⟨z, z'⟩/t)` of unit
     rows, the sum over all other rows (Chen et al., arXiv 2002.05709, equation 1).
     With `decoupled`, the sum leaves out the positive z⁺ (DCL, Yeh et al., arXiv
-    2110.06848, equation 6).
+    2110.06848).
 
     Negatives are those of the global batch, and the gradient passes through them:
     replicas gather 2 N D numbers. Time is O(N² D), so there is one form.
