@@ -13,7 +13,7 @@ from keras_twins.losses.base import PairLoss
 from keras_twins.losses.levels import Levels, Term
 from keras_twins.types import Tensor
 
-# What SimCLR's and DCL's settings for CIFAR and ImageNet have in the reference codes.
+# Those of solo-learn for SimCLR, and of lightly for DCL.
 _TEMPERATURE, _DECOUPLED_TEMPERATURE = 0.2, 0.1
 # Less than any cosine over a temperature, and not so little that differences overflow.
 _NOTHING = -1e30

@@ -22,9 +22,9 @@ def mixed_regulariser(
 
     Formula: `‖C(m, a) − α C(a, a) − (1 − α) C(b_π, a)‖²_F` and the same with b for the
     second argument, with m the embeddings of images `α a + (1 − α) b_π` (Bandara et
-    al., arXiv 2312.02151, as in the authors' code). With `R = m − α a − (1 − α) b_π` it is
-    `Σ (R Rᵀ) ∘ (a aᵀ + b bᵀ) / N²`: three Gram matrices, of which nothing is
-    subtracted. The loss adds it to that of Barlow Twins, times a scale and λ.
+    al., arXiv 2312.02151, as in the authors' code). With `R = m − α a − (1 − α) b_π` it
+    is `Σ (R Rᵀ) ∘ (a aᵀ + b bᵀ) / N²`: three Gram matrices, of which nothing is
+    subtracted. The method adds it to the loss of Barlow Twins, times a scale and λ.
 
     Args:
         z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
