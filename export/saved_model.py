@@ -64,8 +64,8 @@ def export_saved_model(
             encoder's own. What the exported encoder computes in; embeddings are
             float32 whatever it is.
         max_pixels: int. Width x height above which a picture is refused undecoded.
-        levels: pair of ints in 0..65535, or None. Samples of 16 bits that become 0 and
-            255, what lies between them in proportion; None keeps their high byte.
+        levels: (low, high), which samples of 16-bit PNGs become 0 and 255; None for
+            their whole range.
         metadata: dict for JSON. Written to `assets.extra/keras_twins.json` under
             `metadata`: the configuration, the data, the accuracy.
         pictures: list of uint8 arrays `(height, width, 3)` to check and warm up with.
@@ -77,8 +77,8 @@ def export_saved_model(
         `pathlib.Path` of the version's folder.
 
     Raises:
-        ValueError: if the encoder's input or output does not fit, there is no such
-            precision, or the levels are none.
+        ValueError: if the encoder's input or output does not fit, or there is no such
+            precision.
         ExportError: if the written model does not answer as the encoder does. Nothing
             is published then.
     """

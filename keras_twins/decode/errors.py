@@ -20,7 +20,8 @@ EMPTY_GIF = "is a GIF file without a frame"
 
 def of_another_kind(kind):
     """The reason for an image of a kind, a str, that the graph does not read."""
-    return f"is a {kind} image; convert it to PNG, as the Python client does"
+    # No apostrophe: TensorFlow would put a backslash before it.
+    return f"is a {kind} image; convert it to PNG, as the client of keras-twins does"
 
 
 _TOO_LARGE = r"claims -?\d+ x -?\d+ pixels; 1 to \d+ are decoded(?: \(max_pixels\))?"

@@ -214,5 +214,7 @@ def test_conversion_and_the_graph_agree_about_what_is_read():
         except tf.errors.InvalidArgumentError as error:
             reason = errors.reason(error.message)
         refused = reason in (errors.RARE_BMP, errors.ANIMATED_WEBP)
-        refused |= reason.endswith("convert it to PNG, as the Python client does")
+        refused |= reason.endswith(
+            "convert it to PNG, as the client of keras-twins does"
+        )
         assert host.needs_conversion(contents[: host.HEAD_BYTES]) == refused, path
