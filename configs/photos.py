@@ -33,6 +33,7 @@ def get_config(options=""):
     config.views.image_size = config_dict.placeholder(int)
     config.evaluation.image_size = config_dict.placeholder(int)
     config.batch_size = config_dict.placeholder(int)
+    config.max_bad_images = 0.1  # archives hold more torn files than data sets do
     config.epochs = config_dict.placeholder(int)
 
     # Crops of a quarter of the area and more: a short training has no time for less.
