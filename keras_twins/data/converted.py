@@ -16,9 +16,7 @@ import tempfile
 import threading
 import time
 
-import tqdm
-
-from keras_twins import files, listing
+from keras_twins import files, listing, progress
 from keras_twins.data import heads
 from keras_twins.decode import host, pillow
 from keras_twins.errors import InputError
@@ -100,7 +98,7 @@ def readable(name, paths, chosen=frozenset()):
     if not asked:
         return Readable(paths, {}, {}, deep)
     with _writing():
-        cache = _Cache(name, len(asked))
+        cache = _Cache(name)
         made = cache.convert([paths[index] for index in asked])
     read = list(paths)
     for index, path in zip(asked, made, strict=True):
@@ -109,7 +107,7 @@ def readable(name, paths, chosen=frozenset()):
             if host.is_16_bit(heads.head(path)):
                 deep.append(index)
     converted = {path: paths[i] for i, path in zip(asked, made, strict=True) if path}
-    print(cache.summary(len(converted)), flush=True)
+    cache.say(len(converted))
     return Readable(read, converted, cache.reasons, sorted(deep))
 
 
@@ -125,9 +123,9 @@ def can_be_converted(path):
 class _Cache:
     """What is converted at one time."""
 
-    def __init__(self, name, count):
+    def __init__(self, name):
         self.reasons = {}
-        self._name, self._count = name, count
+        self._name = name
         self._folder, self._limit = folder(), limit()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._bytes, self._files = _taken(self._folder)
@@ -136,35 +134,32 @@ class _Cache:
 
     def convert(self, paths):
         """The conversion of each file; None where it cannot be converted."""
-        bar = tqdm.tqdm(
-            total=len(paths),
-            desc=f"Converting {self._name}",
-            unit="img",
-            delay=2,
-            leave=False,
-        )
-        with bar, concurrent.futures.ThreadPoolExecutor(heads.threads()) as pool:
+        bar = progress.bar(f"converting {self._name}", len(paths), "images")
+        with (
+            bar as counted,
+            concurrent.futures.ThreadPoolExecutor(heads.threads()) as pool,
+        ):
             made = []
             try:
                 for path in pool.map(self._convert_one, paths):
                     made.append(path)
-                    bar.update()
+                    counted.update()
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
         return made
 
-    def summary(self, converted):
-        """One line: how many files are read as converted, and where from."""
-        new = ""
-        if self._new:
-            seconds = time.monotonic() - self._began
-            new = f", {self._new:,} of them converted now in {seconds:.0f} s"
-        return (
+    def say(self, converted):
+        """Says where the conversions are, where some were made."""
+        if not self._new:
+            return
+        print(
             f"{self._name}: read as PNG: {listing.counted(converted, 'file')} that "
-            f"TensorFlow does not read{new}; the cache {self._folder} has "
+            f"TensorFlow does not read, {self._new:,} of them converted now in "
+            f"{time.monotonic() - self._began:.0f} s; the cache {self._folder} has "
             f"{listing.counted(self._files, 'file')}, {_size(self._bytes)} of at most "
-            f"{_size(self._limit)}, and is safe to delete"
+            f"{_size(self._limit)}, and is safe to delete",
+            flush=True,
         )
 
     def _convert_one(self, path):

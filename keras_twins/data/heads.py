@@ -3,8 +3,7 @@
 import concurrent.futures
 import os
 
-import tqdm
-
+from keras_twins import progress
 from keras_twins.decode import host, kinds
 
 # What a file is: read by the graph, the same with samples of 16 bits, or converted.
@@ -16,24 +15,14 @@ _CHUNK = 256
 
 
 def looks(name, paths):
-    """What each file is, a list of `PLAIN`, `DEEP` or `CONVERT`.
-
-    A progress bar appears when it takes more than a moment.
-    """
+    """What each file is, a list of `PLAIN`, `DEEP` or `CONVERT`."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    bar = tqdm.tqdm(
-        total=len(paths),
-        desc=f"Looking at the first bytes of {name}",
-        unit="img",
-        unit_scale=True,
-        delay=2,
-        leave=False,
-    )
+    bar = progress.bar(f"looking at first bytes of {name}", len(paths), "images")
     found = []
-    with bar, concurrent.futures.ThreadPoolExecutor(2 * threads()) as pool:
+    with bar as counted, concurrent.futures.ThreadPoolExecutor(2 * threads()) as pool:
         for some in pool.map(lambda chunk: [*map(_look, chunk)], chunks):
             found += some
-            bar.update(len(some))
+            counted.update(len(some))
     return found
 
 

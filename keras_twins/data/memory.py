@@ -5,8 +5,8 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from keras_twins import progress
 from keras_twins.data.explain import explain_read_errors
 
 # The share of the machine's memory that `cache="auto"` may fill with decoded images.
@@ -79,14 +79,7 @@ def as_tensor(images):
 
 
 def _progress(source):
-    return tqdm.tqdm(
-        total=source.num_images,
-        desc=f"Reading {source.name}",
-        unit="img",
-        unit_scale=True,
-        delay=2,
-        leave=False,
-    )
+    return progress.bar(f"reading {source.name}", source.num_images, "images")
 
 
 def _aligned_empty(shape, dtype):

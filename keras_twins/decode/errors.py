@@ -8,6 +8,7 @@ import re
 
 from keras_twins.decode import kinds
 
+EMPTY = "is an empty file"
 NOT_AN_IMAGE = "is not a JPEG, PNG, BMP, GIF or WebP image"
 ANIMATED_WEBP = "is an animated WebP image; still ones are decoded"
 RARE_BMP = (
@@ -26,7 +27,7 @@ def of_another_kind(kind):
 
 _TOO_LARGE = r"claims -?\d+ x -?\d+ pixels; 1 to \d+ are decoded(?: \(max_pixels\))?"
 _REASONS = (
-    *(NOT_AN_IMAGE, ANIMATED_WEBP, RARE_BMP, CUT_OFF_BMP, EMPTY_GIF),
+    *(EMPTY, NOT_AN_IMAGE, ANIMATED_WEBP, RARE_BMP, CUT_OFF_BMP, EMPTY_GIF),
     *map(of_another_kind, kinds.CONVERTED),
 )
 _OWN = re.compile(

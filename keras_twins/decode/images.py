@@ -205,7 +205,8 @@ def _is_chunk(header, name):
 def _refuse(contents, label, limits):
     """Says of what kind the file is that is none of those above."""
     del limits
-    reason = tf.constant(errors.NOT_AN_IMAGE)
+    is_empty = tf.strings.length(contents) == 0
+    reason = tf.where(is_empty, errors.EMPTY, errors.NOT_AN_IMAGE)
     for kind, (position, starts) in kinds.CONVERTED.items():
         found = [_stands_at(contents, position, start) for start in starts]
         another = errors.of_another_kind(kind)

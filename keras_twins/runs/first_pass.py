@@ -5,9 +5,7 @@ import json
 import re
 import time
 
-import tqdm
-
-from keras_twins import listing
+from keras_twins import listing, progress
 from keras_twins.data import survey
 from keras_twins.errors import InputError
 from keras_twins.files import write_json
@@ -102,10 +100,11 @@ def _look(run, split, bad, converted):
     print(f"looking at {total:,} images of {config.dataset}, {split}", flush=True)
     began = time.monotonic()
     missing = []
-    bar = tqdm.tqdm(total=total, unit="img", unit_scale=True, delay=2, leave=False)
-    with bar:
+    done = 0
+    with progress.bar("looked at", total, "images") as bar:
         for checked, index in survey.undecodable(source):
-            bar.update(checked - bar.n)
+            bar.update(checked - done)
+            done = checked
             if index is None:
                 continue
             if source.repaired(index):

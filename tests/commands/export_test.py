@@ -14,7 +14,12 @@ SIZE = 8
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
-    config = ConfigDict({"evaluation": {"image_size": SIZE, "resize": SIZE}})
+    config = ConfigDict(
+        {
+            "encoder": {"name": "resnet18"},
+            "evaluation": {"image_size": SIZE, "resize": SIZE},
+        }
+    )
     (workdir / "config.json").write_text(config.to_json())
     (workdir / "evaluation.json").write_text('{"knn": 0.5}')
     inputs = keras.Input((SIZE, SIZE, 3))

@@ -190,7 +190,7 @@ def _damage(path, kind):
     "kind, reason",
     [
         ("text", "is not a JPEG, PNG, BMP, GIF or WebP image"),
-        ("empty", "is not a JPEG, PNG, BMP, GIF or WebP image"),
+        ("empty", "is an empty file"),
         ("truncated", "cannot be decoded: Invalid PNG data, size 50"),
         ("missing", "cannot be read: No such file or directory"),
     ],

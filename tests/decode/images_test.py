@@ -178,10 +178,14 @@ def test_the_largest_picture_allowed_is_decoded():
 
 @pytest.mark.parametrize(
     "encoded",
-    [b"", b"\x89", b"hello", b"RIFF\x10\0\0\0WAVEfmt ", b"RIFF"],
+    [b"\x89", b"hello", b"RIFF\x10\0\0\0WAVEfmt ", b"RIFF"],
 )
 def test_what_is_not_an_image_is_refused(encoded):
     assert "file 7 is not a JPEG, PNG, BMP, GIF or WebP image" in _refusal(encoded)
+
+
+def test_an_empty_file_is_called_so():
+    assert "file 7 is an empty file" in _refusal(b"")
 
 
 @pytest.mark.parametrize(
