@@ -13,7 +13,11 @@ from keras import ops
 from keras_twins import replicas
 from keras_twins.models import batches, diagnostics, refusals
 from keras_twins.models.batches import Pair
+from keras_twins.models.teacher import towards
 from keras_twins.types import Tensor
+
+# Batches of a training are counted from 0, so that none shares these views.
+_TEST_BATCH = -1
 
 
 class Steps(keras.Model):
@@ -51,7 +55,36 @@ class Steps(keras.Model):
             loss = loss + regularisation / replicas.current().count
             shown = shown + regularisation
         self._record(terms | {"loss": shown}, embeddings)
+        if training:
+            self.batches_seen.assign_add(1)
         return loss
+
+    def batch_number(self, training: bool) -> Tensor:
+        """The number of the running batch, by which all that is random in it is drawn.
+
+        Args:
+            training: whether the step is one of training.
+
+        Returns:
+            Integer scalar: from 0 on in training, -1 for all batches of a test.
+        """
+        if not training:
+            return ops.full((), _TEST_BATCH, dtype=self.batches_seen.dtype)
+        return ops.convert_to_tensor(self.batches_seen)
+
+    def teach(self, before: Tensor) -> None:
+        """Moves the teacher, where there is one, after the optimizer was called.
+
+        Args:
+            before: the optimizer's `iterations` before the call.
+        """
+        if self.teacher is not None:
+            share = self.teacher.share(before, self.optimizer.iterations)
+            self._average(self.teacher.pairs(self.encoder, self.projector), share)
+
+    def _average(self, pairs, share):
+        for mine, other in pairs:
+            towards(mine, other, share)
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """As of `keras.Model`, without weights of samples or classes."""
@@ -84,7 +117,8 @@ class Steps(keras.Model):
         if self.views is None:
             return batches.pair(batch)
         images, labels = batches.images(batch)
-        return Pair(*self._make_views(images, training), labels)
+        views = self._make_views(images, self.batch_number(training))
+        return Pair(*views, labels)
 
     def _check(self, terms):
         expected = {"loss", *self.term_names}
