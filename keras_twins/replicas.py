@@ -37,6 +37,15 @@ class OneReplica:
         """The shards `(n_r, ...)` of all replicas as one `(N, ...)`, no gradient."""
         return keras.ops.stop_gradient(x)
 
+    def everyone(self, x: Tensor) -> Tensor:
+        """The shards `(n_r, ...)` of all replicas as one `(N, ...)`, with gradient.
+
+        Each replica goes on to use it with its own shard; the gradient of such a
+        gather is the sum of the replicas' gradients. The rows of a replica begin at
+        `first_row`.
+        """
+        return x
+
     def gram(self, x: Tensor) -> Tensor:
         """This shard's rows of the Gram matrix `x xᵀ` of the global batch.
 
@@ -60,10 +69,10 @@ class OneReplica:
         """Index, in the global batch, of the first of this shard's rows.
 
         Args:
-            rows: int64 scalar, the size of this shard.
+            rows: integer scalar, the size of this shard.
 
         Returns:
-            int64 scalar.
+            integer scalar: int64 on several replicas, else of the type of `rows`.
         """
         return keras.ops.zeros_like(rows)
 
@@ -124,9 +133,12 @@ class ReplicaGroup:
     def gather(self, x: Tensor) -> Tensor:
         return tf.stop_gradient(self._context.all_gather(tf.stop_gradient(x), axis=0))
 
+    def everyone(self, x: Tensor) -> Tensor:
+        return self._context.all_gather(x, axis=0)
+
     def gram(self, x: Tensor) -> Tensor:
         # Not `gather`: a second derivative passes through the other replicas' rows.
-        everyone = self._context.all_gather(x, axis=0)
+        everyone = self.everyone(x)
 
         @tf.custom_gradient
         def rows_of_gram(x, everyone):
@@ -159,6 +171,7 @@ class ReplicaGroup:
     def first_row(self, rows: Tensor) -> Tensor:
         # Shards need not be equal: a short last batch leaves some replicas fewer rows.
         index = self._context.replica_id_in_sync_group
+        rows = tf.cast(rows, tf.int64)
         counts = self.sum(rows * tf.one_hot(index, self.count, dtype=tf.int64))
         return tf.cumsum(counts, exclusive=True)[index]
 

@@ -13,19 +13,22 @@ else:
 
 
 def value_and_gradients(function, z_a, z_b):
-    """The value of a function and its two gradients, as a float and NumPy arrays."""
+    """The value of a function and its two gradients, as a float and NumPy arrays.
+
+    What a function does not depend on has a gradient of zeros, with every backend.
+    """
     if keras.backend.backend() == "tensorflow":
         pair = [tf.convert_to_tensor(z) for z in (z_a, z_b)]
         with tf.GradientTape() as tape:
             tape.watch(pair)
             value = function(*pair)
-        gradients = tape.gradient(value, pair)
+        gradients = tape.gradient(value, pair, unconnected_gradients="zero")
     elif keras.backend.backend() == "jax":
         value, gradients = jax.value_and_grad(function, argnums=(0, 1))(z_a, z_b)
     else:
         pair = [torch.tensor(z, requires_grad=True) for z in (z_a, z_b)]
         value = function(*pair)
-        gradients = torch.autograd.grad(value, pair)
+        gradients = torch.autograd.grad(value, pair, materialize_grads=True)
     return float(ops.convert_to_numpy(value)), *map(ops.convert_to_numpy, gradients)
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from keras_twins.losses import statistics
+from keras_twins.losses import checks
 from keras_twins.losses.levels import Levels
 from keras_twins.types import Tensor
 
@@ -94,7 +94,7 @@ def _of_float32_pairs(terms: Callable) -> Callable:
     @functools.wraps(terms)
     def checked(self, z_a, z_b):
         pair = [ops.cast(ops.convert_to_tensor(z), "float32") for z in (z_a, z_b)]
-        statistics.check_pair(*pair)
+        checks.check_pair(*pair)
         return terms(self, *pair)
 
     return checked

@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from keras_twins import replicas
-from keras_twins.losses import statistics
+from keras_twins.losses import checks, statistics
 from keras_twins.losses.base import PairLoss
 from keras_twins.losses.levels import Levels, Term, Verdict
 from keras_twins.losses.statistics import Ddof, Form
@@ -49,26 +49,14 @@ class CorrelationLoss(PairLoss):
     def __init__(
         self, redundancy_weight: float, eps: float, ddof: Ddof, form: Form, name: str
     ) -> None:
-        if not redundancy_weight >= 0:
-            raise ValueError(
-                "Invalid value for argument `redundancy_weight`. Expected a number >= "
-                f"0. Received: redundancy_weight={redundancy_weight}"
-            )
-        if not eps >= 0:
-            raise ValueError(
-                "Invalid value for argument `eps`. Expected a number >= 0. "
-                f"Received: eps={eps}"
-            )
-        if ddof not in (0, 1):
-            raise ValueError(
-                "Invalid value for argument `ddof`. Expected 0 or 1. "
-                f"Received: ddof={ddof}"
-            )
+        checks.check_weights(redundancy_weight=redundancy_weight, eps=eps)
+        checks.check_choice((0, 1), ddof=ddof)
+        checks.check_choice(statistics.FORMS, form=form)
         super().__init__(name=name)
         self.redundancy_weight = redundancy_weight
         self.eps = eps
         self.ddof = ddof
-        self.form = statistics.check_form(form)
+        self.form = form
 
     def terms(self, z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
         a, b, n = statistics.standardise(z_a, z_b, self.eps, self.ddof)

@@ -18,62 +18,41 @@ from typing import Literal, TypeAlias, get_args
 from keras import ops
 
 from keras_twins import replicas
+from keras_twins.losses import checks
 from keras_twins.types import Tensor
 
 Ddof: TypeAlias = Literal[0, 1]
 Form: TypeAlias = Literal["auto", "gram", "correlation"]
 FORMS = get_args(Form)
 
-# The least normal float32: a variance below has no digits left, or no inverse root.
-_LEAST_VARIANCE = 1.1754944e-38
+# The least normal float32: a square below has no digits left, or no inverse root.
+_LEAST_SQUARE = 1.1754944e-38
 
 # Up to this width the (D, D) matrix takes 16 MB: affordable where N is not known.
 _AFFORDABLE_WIDTH = 2048
 
 
-def check_pair(z_a, z_b):
-    """Raises ValueError unless both are `(N, D)` of one shape."""
-    shape_a, shape_b = tuple(z_a.shape), tuple(z_b.shape)
-    if len(shape_a) != 2 or len(shape_b) != 2:
-        raise ValueError(
-            "The embeddings of the two views must be matrices. "
-            "Expected shapes `(batch_size, dim)`. "
-            f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
-        )
-    if any(
-        m is not None and n is not None and m != n
-        for m, n in zip(shape_a, shape_b, strict=True)
-    ):
-        raise ValueError(
-            "The embeddings of the two views must have the same shape. "
-            "Expected z_a.shape == z_b.shape. "
-            f"Received: z_a.shape={shape_a}, z_b.shape={shape_b}"
-        )
-
-
-def check_form(form):
-    """Raises ValueError for a `form` that does not exist; returns it otherwise."""
-    if form not in FORMS:
-        raise ValueError(
-            "Invalid value for argument `form`. "
-            f"Expected one of {FORMS}. Received: form={form!r}"
-        )
-    return form
-
-
-def _check_rows(z_a):
-    """Raises ValueError where one replica has fewer than two rows."""
-    rows = z_a.shape[0]
-    if replicas.current().count == 1 and rows is not None and rows < 2:
-        raise ValueError(
-            "A correlation over the batch needs at least two samples. "
-            "Expected batch_size >= 2. "
-            f"Received: z_a.shape={tuple(z_a.shape)}"
-        )
-
-
 def standardise(z_a, z_b, eps, ddof):
     """Standardises each feature of both views over the global batch.
+
+    Args:
+        z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
+        z_b: `(n, D)`, its shard of the second view.
+        eps: float. Added to the variance, under the root.
+        ddof: int. The variance is divided by `N - ddof`.
+
+    Returns:
+        `(a, b, N)`: the standardised shards, float32, in which a feature without
+        variance is 0, and the size of the global batch, a float32 scalar.
+    """
+    a, b, n = centre(z_a, z_b)
+    variances = squared_sums(a, b) / (n - ddof) + eps
+    scales = inverse_root(variances)
+    return a * scales[0], b * scales[1], n
+
+
+def centre(z_a, z_b):
+    """Subtracts the mean over the global batch from each feature of both views.
 
     The mean and the centred second moment are reduced one after the other: the
     textbook shortcut E[z²] − E[z]² loses all its digits where |mean| ≫ deviation.
@@ -87,26 +66,35 @@ def standardise(z_a, z_b, eps, ddof):
     Args:
         z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
         z_b: `(n, D)`, its shard of the second view.
-        eps: float. Added to the variance, under the root.
-        ddof: int. The variance is divided by `N - ddof`.
 
     Returns:
-        `(a, b, N)`: the standardised shards, float32, in which a feature without
-        variance is 0, and the size of the global batch, a float32 scalar.
+        `(a, b, N)`: the centred shards, float32, and the size of the global batch, a
+        float32 scalar.
     """
-    _check_rows(z_a)
+    checks.check_rows(z_a, "A correlation over the batch")
     group = replicas.current()
     pair = [ops.cast(z, "float32") for z in (z_a, z_b)]
-    n = group.sum(ops.cast(ops.shape(z_a)[0], "float32"))
+    n = count_rows(z_a)
     reference = _first_row(group, pair)
     shifted = [pair[0] - reference[0], pair[1] - reference[1]]
     means = _reduced_sums(group, shifted) / n
-    centred = [shifted[0] - means[0], shifted[1] - means[1]]
-    squares = _reduced_sums(group, [ops.square(z) for z in centred])
-    variances = squares / (n - ddof) + eps
-    positive = variances >= _LEAST_VARIANCE
-    scales = ops.where(positive, ops.rsqrt(ops.where(positive, variances, 1.0)), 0.0)
-    return centred[0] * scales[0], centred[1] * scales[1], n
+    return shifted[0] - means[0], shifted[1] - means[1], n
+
+
+def count_rows(z):
+    """The size of the global batch, a float32 scalar, of which `z` is a shard."""
+    return replicas.current().sum(ops.cast(ops.shape(z)[0], "float32"))
+
+
+def squared_sums(a, b):
+    """Each feature's sum of squares over the global batch, `(2, D)`."""
+    return _reduced_sums(replicas.current(), [ops.square(z) for z in (a, b)])
+
+
+def inverse_root(squares):
+    """`1 / √squares`; 0 where they are 0, or so small that they have no digits."""
+    positive = squares >= _LEAST_SQUARE
+    return ops.where(positive, ops.rsqrt(ops.where(positive, squares, 1.0)), 0.0)
 
 
 def _first_row(group, pair):
@@ -210,7 +198,7 @@ def cross_correlation(
                [1., 0.]], dtype=float32)
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
-    check_pair(z_a, z_b)
+    checks.check_pair(z_a, z_b)
     return correlation_matrix(*standardise(z_a, z_b, eps, ddof))
 
 
@@ -239,7 +227,7 @@ def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> 
         2.0
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
-    check_pair(z_a, z_b)
+    checks.check_pair(z_a, z_b)
     a, b, n = standardise(z_a, z_b, eps, ddof)
     return in_form(
         "auto",

@@ -1,0 +1,136 @@
+"""The losses of other methods against their reference codes, on any backend."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from derivatives import relative, value_and_gradients
+
+from keras_twins import losses
+
+FOLDER = pathlib.Path(__file__).parent / "golden" / "methods"
+CASES = ("n17_d65", "n64_d32")
+TOLERANCE = 1e-5
+
+
+def read(name, case):
+    """Inputs, losses and gradients of a reference code, in double precision."""
+    with np.load(FOLDER / f"{name}_{case}.npz") as file:
+        return dict(file)
+
+
+class StoredSlices(losses.SIGRegLoss):
+    def directions(self, width):
+        return np.float32(self.stored["slices"])
+
+
+class StoredFeatures(losses.SSLHSICLoss):
+    def random_features(self, width):
+        return [
+            (
+                np.float32(self.stored[f"rff_frequencies_{i}"].T),
+                np.float32(self.stored[f"rff_phases_{i}"][0]),
+            )
+            for i in (1, 2)
+        ]
+
+
+def with_stored(loss, stored):
+    loss.stored = stored
+    return loss
+
+
+def centred(function):
+    return lambda *views: function(*(z - z.mean(axis=0) for z in views))
+
+
+# Name of the file, prefix of its keys, the loss, and the names of the terms stored.
+METHODS = {
+    **{
+        f"{name}-{form}": (
+            name,
+            "",
+            lambda _, form=form: losses.VICRegLoss(form=form),
+            {"invariance": "invariance", "variance": "variance"}
+            | {"covariance": "covariance"},
+        )
+        for name in ("vicreg", "vicreg_hinge")
+        for form in ("gram", "correlation", "auto")
+    },
+    **{
+        f"frossl-{form}": (
+            "frossl",
+            "multiview_",
+            lambda _, form=form: losses.FroSSLLoss(form=form),
+            {},
+        )
+        for form in ("gram", "correlation", "auto")
+    },
+    "sigreg": ("lejepa", "", lambda s: with_stored(StoredSlices(), s), {}),
+    "ssl_hsic": (
+        "ssl_hsic",
+        "exact_",
+        lambda _: losses.SSLHSICLoss(),
+        {"hsic_xy": "hsic_zy", "hsic_xx": "hsic_zz"},
+    ),
+    "ssl_hsic-features": (
+        "ssl_hsic",
+        "",
+        lambda s: with_stored(StoredFeatures(kernel="random_features"), s),
+        {"hsic_xy": "hsic_zy", "hsic_xx": "hsic_zz"},
+    ),
+    "simclr": ("others", "simclr_t0.2_", lambda _: losses.NTXentLoss(), {}),
+    "dcl": ("others", "dcl_t0.1_", lambda _: losses.NTXentLoss(decoupled=True), {}),
+    "simsiam": ("others", "simsiam_", lambda _: losses.NegativeCosineLoss(), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("method", METHODS)
+def test_value_and_gradients_of_the_reference_codes(method, case):
+    name, prefix, make, terms = METHODS[method]
+    stored = read(name, case)
+    loss = make(stored)
+    pair = np.float32(stored["z_a"]), np.float32(stored["z_b"])
+    value, *gradients = value_and_gradients(loss, *pair)
+    assert value == pytest.approx(float(stored[f"{prefix}loss"]), rel=TOLERANCE)
+    for gradient, key in zip(gradients, ("grad_a", "grad_b"), strict=True):
+        expected = stored[prefix + key]
+        assert np.linalg.norm(gradient - expected) <= TOLERANCE * np.linalg.norm(
+            expected
+        )
+    found = loss.terms(*pair)
+    for key, term in terms.items():
+        expected = float(stored[prefix + key])
+        assert float(found[term]) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("form", ["gram", "correlation"])
+@pytest.mark.parametrize("case", CASES)
+def test_frossl_of_three_views(case, form):
+    stored = read("frossl", case)
+    views = [np.float32(stored[f"z_{v}"]) for v in "abc"]
+    loss = losses.FroSSLLoss(float(stored["three_view_invariance_weight"]), form)
+    for one, other in ((0, 1), (1, 2)):
+
+        def of_two(z, z_other, one=one, other=other):
+            given = list(views)
+            given[one], given[other] = z, z_other
+            return loss.view_terms(given)["loss"]
+
+        value, *gradients = value_and_gradients(of_two, views[one], views[other])
+        assert value == pytest.approx(float(stored["three_view_loss"]), rel=TOLERANCE)
+        for gradient, index in zip(gradients, (one, other), strict=True):
+            expected = stored[f"three_view_grad_{'abc'[index]}"]
+            assert relative(gradient, expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_older_frossl_of_two_views_is_that_of_centred_embeddings(case):
+    stored = read("frossl", case)
+    pair = [stored[f"z_{v}"] - stored[f"z_{v}"].mean(axis=0) for v in "ab"]
+    value, *gradients = value_and_gradients(losses.FroSSLLoss(), *np.float32(pair))
+    assert value == pytest.approx(float(stored["two_view_loss"]), rel=TOLERANCE)
+    for gradient, key in zip(gradients, ("grad_a", "grad_b"), strict=True):
+        through_the_mean = gradient - gradient.mean(axis=0)
+        assert relative(through_the_mean, stored[f"two_view_{key}"]) < TOLERANCE

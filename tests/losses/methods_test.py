@@ -1,0 +1,213 @@
+"""The losses of other methods are their formulas, at any size, on any backend."""
+
+import numpy as np
+import pytest
+from derivatives import relative, value_and_gradients
+from keras import ops
+from method_formulas import METHODS, drawn, frossl, sigreg, ssl_hsic
+
+from keras_twins import losses
+from keras_twins.losses import moments
+
+STEP = 1e-3
+
+
+def gradient(function, pair):
+    """The gradient of a function of `(2, N, D)` by differences of the fourth order."""
+    found = np.empty_like(pair)
+    for place in np.ndindex(pair.shape):
+        moved = []
+        for steps in (-2, -1, 1, 2):
+            at = pair.copy()
+            at[place] += steps * STEP
+            moved.append(function(at[0], at[1]))
+        found[place] = (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * STEP)
+    return found
+
+
+def pair_of(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    pair = rng.normal(size=(2, *shape)) * rng.uniform(0.3, 2.0, size=shape[1])
+    pair[1] += pair[0]
+    return np.float32(pair)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("shape", [(2, 2), (2, 9), (3, 1), (7, 5), (5, 11), (9, 9)])
+def test_value_and_gradient_are_those_of_the_formula(name, shape):
+    loss, formula = METHODS[name]
+    pair = pair_of(shape)
+    value, *gradients = value_and_gradients(loss, *pair)
+    wide = np.float64(pair)
+    assert value == pytest.approx(formula(*wide), rel=1e-5, abs=1e-5)
+    expected = gradient(formula, wide)
+    # Of two rows or one feature a gradient may be all but zero.
+    tolerance = 1e-5 * np.linalg.norm(expected) + 1e-6
+    assert np.linalg.norm(np.stack(gradients) - expected) < tolerance
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("shape", [(3, 130), (31, 64), (64, 31), (150, 40)])
+def test_value_at_other_sizes(name, shape):
+    loss, formula = METHODS[name]
+    pair = pair_of(shape)
+    assert float(loss(*pair)) == pytest.approx(formula(*np.float64(pair)), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_duplicated_rows_and_a_constant_feature(name):
+    loss, formula = METHODS[name]
+    pair = pair_of((10, 7))
+    pair[:, 5:] = pair[:, :5]
+    pair[:, :, 2] = 0.1
+    value, *gradients = value_and_gradients(loss, *pair)
+    wide = np.float64(pair)
+    assert value == pytest.approx(formula(*wide), rel=1e-5)
+    assert relative(np.stack(gradients), gradient(formula, wide)) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
+@pytest.mark.parametrize("name", ["ssl_hsic_exact", "nt_xent", "dcl", "cosine"])
+def test_rows_of_any_length_are_directions(name, scale):
+    loss, formula = METHODS[name]
+    pair = pair_of((6, 10))
+    value, *gradients = value_and_gradients(loss, *(pair * np.float32(scale)))
+    assert value == pytest.approx(formula(*np.float64(pair)), rel=1e-5)
+    expected = gradient(formula, np.float64(pair))
+    assert relative(np.stack(gradients) * np.float64(scale), expected) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 1e2, 1e4])
+@pytest.mark.parametrize("name", METHODS)
+def test_embeddings_of_other_sizes(name, scale):
+    if name == "sigreg" and scale > 1e2:
+        pytest.skip("cos(t) of t in the thousands has no five digits in float32")
+    loss, formula = METHODS[name]
+    pair = pair_of((20, 30)) * np.float32(scale)
+    expected = formula(*np.float64(pair))
+    tolerance = 1e-3 if name == "sigreg" and scale > 1 else 1e-5
+    assert float(loss(*pair)) == pytest.approx(expected, rel=tolerance)
+
+
+@pytest.mark.parametrize("form", ["gram", "correlation"])
+@pytest.mark.parametrize("large", [0, 17, 63])
+def test_covariances_keep_their_digits_beside_a_large_feature(form, large):
+    """Whose square is 10¹² times what is left of the sum without it."""
+    pair = pair_of((16, 64))
+    pair[:, :, large] *= 1e4
+    loss = losses.VICRegLoss(0.0, 0.0, 1.0, form=form)
+    value, *gradients = value_and_gradients(loss, *pair)
+    wide = np.float64(pair)
+    covariances = [np.cov(z.T) for z in wide]
+    for c in covariances:
+        np.fill_diagonal(c, 0.0)
+    expected = sum(np.sum(c**2) for c in covariances) / 64
+    assert value == pytest.approx(expected, rel=1e-5)
+    for found, z, c in zip(gradients, wide, covariances, strict=True):
+        by_feature = 4 / (64 * 15) * (z - z.mean(axis=0)) @ c
+        assert relative(found, by_feature) < 1e-5
+        others = np.arange(64) != large
+        assert relative(found[:, others], by_feature[:, others]) < 1e-5
+
+
+@pytest.mark.parametrize("share", [1e-2, 1e-4])
+def test_hsic_keeps_its_digits_near_a_collapse(share):
+    rng = np.random.default_rng(0)
+    pair = np.float32(rng.normal(size=12) + share * rng.normal(size=(2, 20, 12)))
+    terms = losses.SSLHSICLoss().terms(*pair)
+    expected = ssl_hsic(*np.float64(pair))
+    assert float(terms["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_hsic_of_rows_that_are_all_the_same_is_zero():
+    z = np.ones((2, 6, 4), "float32")
+    for kernel in ("exact", "random_features"):
+        loss = losses.SSLHSICLoss(kernel=kernel)
+        _, *gradients = value_and_gradients(loss, *z)
+        assert float(loss.terms(*z)["hsic_zz"]) == pytest.approx(0.0, abs=1e-9)
+        assert np.isfinite(gradients).all()
+
+
+VIEWS_LOSSES = {
+    "frossl": (losses.FroSSLLoss(), lambda _: frossl),
+    "sigreg": (
+        losses.SIGRegLoss(slices=16),
+        lambda loss: lambda *v: sigreg(*v, **drawn(loss, v[0].shape[1])),
+    ),
+    "ssl_hsic": (losses.SSLHSICLoss(), lambda _: ssl_hsic),
+}
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("name", VIEWS_LOSSES)
+def test_any_number_of_views(name, count, rng):
+    loss, formula = VIEWS_LOSSES[name]
+    views = np.float32(rng.normal(size=(count, 9, 14)) + rng.normal(size=(9, 14)))
+    terms = loss.view_terms(views)
+    assert list(terms) == ["loss", *loss.term_names]
+    expected = formula(loss)(*np.float64(views))
+    assert float(terms["loss"]) == pytest.approx(expected, rel=1e-5)
+    order = rng.permutation(count)
+    again = loss.view_terms(views[order])
+    assert float(again["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_targets_have_no_gradient():
+    pair = pair_of((6, 10))
+    value, by_prediction, by_target = value_and_gradients(
+        losses.NegativeCosineLoss(), *pair
+    )
+    free = losses.NegativeCosineLoss(stop_gradient=False)
+    expected, same, other = value_and_gradients(free, *pair)
+    assert value == expected
+    np.testing.assert_array_equal(by_prediction, same)
+    assert not np.any(by_target) and np.any(other)
+
+
+def test_random_features_approach_the_exact_kernel(rng):
+    pair = pair_of((12, 6))
+    exact = losses.SSLHSICLoss(kernel_scale=0.6).terms(*pair)
+    loss = losses.SSLHSICLoss(
+        kernel="random_features", kernel_scale=0.6, features=100_000
+    )
+    found = loss.terms(*pair)
+    # What a view has in common with itself is left in, as in the paper's code.
+    expected = float(exact["hsic_zy"]) + 1.0
+    assert float(found["hsic_zy"]) == pytest.approx(expected, abs=0.01)
+    assert float(found["hsic_zz"]) == pytest.approx(float(exact["hsic_zz"]), rel=0.05)
+
+
+def test_draws_are_those_of_seed_and_step():
+    def directions(seed, step):
+        with losses.at_step(step):
+            return ops.convert_to_numpy(losses.SIGRegLoss(slices=8, seed=seed).directions(5))
+
+    first = directions(0, 0)
+    np.testing.assert_array_equal(first, directions(0, 0))
+    np.testing.assert_allclose(np.linalg.norm(first, axis=0), 1.0, rtol=1e-6)
+    for seed, step in ((0, 1), (1, 0), (0, 2**20), (-1, 0)):
+        assert np.all(directions(seed, step) != first)
+    with losses.at_step(7):
+        outside = ops.convert_to_numpy(losses.SIGRegLoss(slices=8).directions(5))
+    np.testing.assert_array_equal(outside, directions(0, 7))
+    np.testing.assert_array_equal(first, directions(0, 0))
+
+
+def test_the_sets_of_random_features_differ():
+    (first, _), (second, _) = losses.SSLHSICLoss(
+        kernel="random_features"
+    ).random_features(3)
+    assert np.all(ops.convert_to_numpy(first) != ops.convert_to_numpy(second))
+    assert np.all(ops.convert_to_numpy(first)[0] != ops.convert_to_numpy(first)[1])
+
+
+@pytest.mark.parametrize("shape", [(4, 50), (50, 4), (7, 7), (3, 100), (1, 5)])
+def test_the_forms_of_the_squares_agree(shape, rng):
+    z = rng.normal(size=shape)
+    product = z.T @ z
+    whole, diagonal = np.sum(product**2), np.sum(np.diag(product) ** 2)
+    for form in ("gram", "correlation", "auto"):
+        found = moments.squared_norm(form, ops.convert_to_tensor(z, "float32"))
+        assert float(found) == pytest.approx(whole, rel=1e-5)
+        found = moments.off_diagonal_squares(form, ops.convert_to_tensor(z, "float32"))
+        assert float(found) == pytest.approx(whole - diagonal, rel=1e-5)
