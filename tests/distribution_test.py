@@ -46,6 +46,18 @@ STEP = {
         "encoder": "regularised",
     },
     "views": {"loss": "hsic", "form": "gram", "optimizer": "sgd", "views": True},
+    "teacher": {
+        "loss": "barlow_twins",
+        "form": "auto",
+        "optimizer": "adam",
+        "method": "teacher",
+    },
+    "mixed": {
+        "loss": "barlow_twins",
+        "form": "gram",
+        "optimizer": "adam",
+        "method": "mixed",
+    },
 }
 
 
@@ -85,6 +97,7 @@ SPECS = {
     1: EXACT | MIXED | AUTO | STEP,
     2: EXACT | MIXED | AUTO | STEP,
     4: AUTO
+    | {"teacher": STEP["teacher"]}
     | {
         name: EXACT[name]
         for name in (
@@ -117,6 +130,8 @@ def test_replicas_train_as_one_device(trained, replicas, name):
     logged = ["loss", "embedding_std", "participation_ratio"]
     if name != "other loss":
         logged += ["on_diagonal", "off_diagonal"]
+    if name == "mixed":
+        logged += ["mixed"]
     for key in logged:
         np.testing.assert_allclose(others[key], metrics[key], rtol=tolerance)
     change = np.linalg.norm(other_weights - weights)

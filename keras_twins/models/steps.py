@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from keras_twins import replicas
+from keras_twins.losses import at_step
 from keras_twins.models import batches, diagnostics, refusals
 from keras_twins.models.batches import Pair
 from keras_twins.models.teacher import towards
@@ -46,7 +47,10 @@ class Steps(keras.Model):
         Returns:
             float32 scalar, whose gradients are to be summed over replicas.
         """
-        embeddings, terms = self.batch_terms(self._pair(batch, training), training)
+        number = self.batch_number(training)
+        with at_step(number):
+            pair = self._pair(batch, number)
+            embeddings, terms = self.batch_terms(pair, training)
         self._check(terms)
         loss = shown = terms["loss"]
         if self.losses:
@@ -113,12 +117,11 @@ class Steps(keras.Model):
         bound = _bound(super().test_on_batch, args, kwargs)
         return super().test_on_batch(*bound.args, **bound.kwargs)
 
-    def _pair(self, batch, training):
+    def _pair(self, batch, number):
         if self.views is None:
             return batches.pair(batch)
         images, labels = batches.images(batch)
-        views = self._make_views(images, self.batch_number(training))
-        return Pair(*views, labels)
+        return Pair(*self._make_views(images, number), labels)
 
     def _check(self, terms):
         expected = {"loss", *self.term_names}

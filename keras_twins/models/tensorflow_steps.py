@@ -30,8 +30,8 @@ class BackendSteps(Steps, distribution.SeveralWorkers):
     def _show_views(self, data):
         return first_look.show(self.views, data)
 
-    def _make_views(self, images, batch):
-        return self.views(images, keys=keys.row_keys(batch, tf.shape(images)[0]))
+    def _make_views(self, images, number):
+        return self.views(images, keys=keys.row_keys(number, tf.shape(images)[0]))
 
     def _average(self, pairs, share):
         # As Keras's optimizers do it: each replica moves its own copy, without a sum.
