@@ -147,8 +147,8 @@ def test_training_moves_the_weights(trained):
 
 def test_two_worker_processes_train_as_one_device(trained, tmp_path, free_addresses):
     addresses = free_addresses(2)
-    names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto"]
-    specs = {name: (EXACT | AUTO)[name] for name in names}
+    names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto", "teacher"]
+    specs = {name: (EXACT | AUTO | STEP)[name] for name in names}
     workers = [
         start(
             0,
