@@ -17,6 +17,12 @@ def value_and_gradients(function, z_a, z_b):
 
     What a function does not depend on has a gradient of zeros, with every backend.
     """
+    value, *gradients = traced_value_and_gradients(function, z_a, z_b)
+    return float(ops.convert_to_numpy(value)), *map(ops.convert_to_numpy, gradients)
+
+
+def traced_value_and_gradients(function, z_a, z_b):
+    """The same as tensors, so that a step can be made of it."""
     if keras.backend.backend() == "tensorflow":
         pair = [tf.convert_to_tensor(z) for z in (z_a, z_b)]
         with tf.GradientTape() as tape:
@@ -29,7 +35,22 @@ def value_and_gradients(function, z_a, z_b):
         pair = [torch.tensor(z, requires_grad=True) for z in (z_a, z_b)]
         value = function(*pair)
         gradients = torch.autograd.grad(value, pair, materialize_grads=True)
-    return float(ops.convert_to_numpy(value)), *map(ops.convert_to_numpy, gradients)
+    return value, *gradients
+
+
+def gradient_of_formula(formula, pair):
+    """The gradient of `formula(pair[0], pair[1])` by differences of the fourth order.
+
+    In double precision it has some eleven digits where the formula is smooth.
+    """
+    step, found = 1e-3, np.empty_like(pair)
+    for place in np.ndindex(pair.shape):
+        at = [pair.copy() for _ in range(4)]
+        for moved, steps in zip(at, (-2, -1, 1, 2), strict=True):
+            moved[place] += steps * step
+        a, b, c, d = (formula(moved[0], moved[1]) for moved in at)
+        found[place] = (a - 8 * b + 8 * c - d) / (12 * step)
+    return found
 
 
 def hessian_times(function, pair, direction):

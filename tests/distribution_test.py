@@ -37,6 +37,10 @@ AUTO = {
         "encoder": "residual",
     }
 }
+METHODS = {
+    f"methods-{form}": {"loss": "methods", "form": form, "optimizer": "sgd"}
+    for form in ("gram", "correlation")
+}
 STEP = {
     "other loss": {"loss": "cosine", "form": None, "optimizer": "sgd"},
     "regularised": {
@@ -94,10 +98,11 @@ def read(folder):
 
 # Tracing a step for four replicas takes long: each value of a spec once or twice.
 SPECS = {
-    1: EXACT | MIXED | AUTO | STEP,
-    2: EXACT | MIXED | AUTO | STEP,
+    1: EXACT | MIXED | AUTO | METHODS | STEP,
+    2: EXACT | MIXED | AUTO | STEP | {"methods-gram": METHODS["methods-gram"]},
     4: AUTO
     | {"teacher": STEP["teacher"]}
+    | {"methods-correlation": METHODS["methods-correlation"]}
     | {
         name: EXACT[name]
         for name in (
@@ -128,7 +133,9 @@ def test_replicas_train_as_one_device(trained, replicas, name):
     metrics, weights = trained[1][name]
     others, other_weights = trained[replicas][name]
     logged = ["loss", "embedding_std", "participation_ratio"]
-    if name != "other loss":
+    if name in METHODS:
+        logged += ["vicreg", "frossl", "sigreg", "hsic", "nt_xent", "cosine"]
+    elif name != "other loss":
         logged += ["on_diagonal", "off_diagonal"]
     if name == "mixed":
         logged += ["mixed"]
@@ -147,8 +154,9 @@ def test_training_moves_the_weights(trained):
 
 def test_two_worker_processes_train_as_one_device(trained, tmp_path, free_addresses):
     addresses = free_addresses(2)
-    names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto", "teacher"]
-    specs = {name: (EXACT | AUTO | STEP)[name] for name in names}
+    names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto", "methods-gram"]
+    names += ["teacher"]
+    specs = {name: (EXACT | AUTO | METHODS | STEP)[name] for name in names}
     workers = [
         start(
             0,

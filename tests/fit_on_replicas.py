@@ -15,11 +15,35 @@ import tensorflow as tf
 import keras_twins as kt
 from keras_twins import keys as row_keys
 
+
+class Together(kt.losses.PairLoss):
+    """The sum of the losses of other methods, each a term: one step for all."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.losses = {
+            "vicreg": kt.losses.VICRegLoss(form=form),
+            "frossl": kt.losses.FroSSLLoss(form=form),
+            "sigreg": kt.losses.SIGRegLoss(slices=32),
+            "hsic": kt.losses.SSLHSICLoss(
+                kernel="exact" if form == "gram" else "random_features", features=64
+            ),
+            "nt_xent": kt.losses.NTXentLoss(decoupled=form == "gram"),
+            "cosine": kt.losses.NegativeCosineLoss(),
+        }
+        self.term_names = tuple(self.losses)
+
+    def terms(self, z_a, z_b):
+        values = {name: loss(z_a, z_b) for name, loss in self.losses.items()}
+        return {"loss": sum(values.values()), **values}
+
+
 LOSSES = {
-    "barlow_twins": kt.losses.BarlowTwinsLoss,
-    "hsic": kt.losses.HSICLoss,
+    "barlow_twins": lambda form: kt.losses.BarlowTwinsLoss(0.01, form=form),
+    "hsic": lambda form: kt.losses.HSICLoss(0.01, form=form),
+    "methods": Together,
     # Not of this library: Keras divides what it gives by the number of replicas.
-    "cosine": lambda redundancy_weight, form: keras.losses.CosineSimilarity(),
+    "cosine": lambda form: keras.losses.CosineSimilarity(),
 }
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(1e-3, momentum=0.9),
@@ -104,7 +128,7 @@ def make_model(spec):
         arguments |= {"momentum": schedule, "predictor": kt.models.projector(32, (32,))}
     make = Mixed if spec.get("method") == "mixed" else kt.models.Twins
     model = make(encoder, kt.models.projector(8, (32, 32)), **arguments)
-    loss = LOSSES[spec["loss"]](redundancy_weight=0.01, form=spec["form"])
+    loss = LOSSES[spec["loss"]](spec["form"])
     model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
     return model
 

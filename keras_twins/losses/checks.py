@@ -1,4 +1,4 @@
-"""What losses refuse, each with one text: what is wrong, what is expected, what came."""
+"""What losses refuse, in one text each: what is wrong, expected, and received."""
 
 from keras_twins import replicas
 

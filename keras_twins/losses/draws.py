@@ -15,9 +15,12 @@ from keras import ops
 
 from keras_twins.types import Tensor
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
 _STEP: contextvars.ContextVar[Tensor] = contextvars.ContextVar("step", default=0)
-# What the generators of a backend take for a seed.
-_DTYPE = "uint32" if keras.backend.backend() == "jax" else "int32"
+# Left to itself, TensorFlow takes another one where XLA compiles the step.
+_GENERATOR = "philox"
 
 
 @contextlib.contextmanager
@@ -56,25 +59,37 @@ def normal(shape: tuple[int, ...], seed: int, stream: str) -> Tensor:
         seed: int, of the loss.
         stream: str, a name of its own for each purpose of a loss.
     """
-    return keras.random.normal(shape, dtype="float32", seed=_Seed(seed, stream))
+    numbers = _numbers(seed, stream)
+    if keras.backend.backend() == "tensorflow":
+        return tf.random.stateless_normal(shape, numbers, alg=_GENERATOR)
+    return keras.random.normal(shape, dtype="float32", seed=_Seed(numbers))
 
 
 def uniform(shape: tuple[int, ...], limit: float, seed: int, stream: str) -> Tensor:
-    """Numbers of the running step in 0..limit, as `normal` takes its arguments."""
-    seed = _Seed(seed, stream)
-    return keras.random.uniform(shape, 0.0, limit, dtype="float32", seed=seed)
+    """Numbers of the running step in 0..limit, otherwise as `normal`."""
+    numbers = _numbers(seed, stream)
+    if keras.backend.backend() == "tensorflow":
+        return limit * tf.random.stateless_uniform(shape, numbers, alg=_GENERATOR)
+    return keras.random.uniform(shape, 0.0, limit, "float32", seed=_Seed(numbers))
+
+
+def _numbers(seed, stream):
+    """What the draw depends on: the step, and seed and stream in one, `(2,)`."""
+    dtype = "uint32" if keras.backend.backend() == "jax" else "int32"
+    step = ops.cast(ops.convert_to_tensor(_STEP.get()), dtype)
+    mixed = zlib.crc32(f"{seed} {stream}".encode()) % 2**31
+    return ops.stack([step, ops.convert_to_tensor(mixed, dtype=dtype)])
 
 
 class _Seed(keras.random.SeedGenerator):
-    """Gives (step, seed and stream) once more each time, where Keras's has a counter.
+    """Gives the same numbers each time, where Keras's has a counter of its own.
 
-    A tensor in a graph is a seed for Keras's generators in this form alone.
+    Keras's generators take a tensor for a seed in this form alone.
     """
 
-    def __init__(self, seed, stream):
+    def __init__(self, numbers):
         # Not `super().__init__`, which makes a variable: no step may.
-        self._stream = zlib.crc32(f"{seed} {stream}".encode()) % 2**31
+        self._numbers = numbers
 
     def next(self, ordered=True):
-        step = ops.cast(ops.convert_to_tensor(_STEP.get()), _DTYPE)
-        return ops.stack([step, ops.convert_to_tensor(self._stream, dtype=_DTYPE)])
+        return self._numbers

@@ -70,15 +70,12 @@ class FroSSLLoss(ViewsLoss):
             ops.stack([ops.sum(ops.square(z), axis=0) for z in views])
         )
         scales = statistics.inverse_root(lengths)
-        units = [z * scale for z, scale in zip(views, scales, strict=True)]
+        units = [z * scales[index] for index, z in enumerate(views)]
         # The trace: a feature of zeros is the only one without unit length.
         traces = ops.sum(ops.cast(scales > 0.0, "float32"), axis=1)
-        logs = [
-            2.0 * ops.log(trace) - ops.log(moments.squared_norm(self.form, unit))
-            for unit, trace in zip(units, traces, strict=True)
-        ]
+        norms = [moments.squared_norm(self.form, unit) for unit in units]
+        log_directions = ops.sum(2.0 * ops.log(traces) - ops.log(ops.stack(norms)))
         invariance = self._invariance(units, n)
-        log_directions = sum(logs)
         loss = self.invariance_weight * invariance - log_directions
         directions = ops.exp(ops.stop_gradient(log_directions) / len(views))
         return {

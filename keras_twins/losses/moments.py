@@ -12,6 +12,7 @@ from keras import ops
 from keras_twins import replicas
 from keras_twins.losses import statistics
 
+
 def squared_norm(form, z):
     """`‖zᵀz‖²_F` over the global batch, from a shard `(n, D)`, in one of the forms."""
     group = replicas.current()

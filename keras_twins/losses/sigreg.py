@@ -23,11 +23,11 @@ _WEIGHTS = np.float32(_STEP * _NORMAL)
 class SIGRegLoss(ViewsLoss):
     """SIGReg (LeJEPA): views that agree, and embeddings that are normally distributed.
 
-    Formula: `(1 − λ) mean (z − z̄)² + λ mean_slices N ∫ |φ̂(t) − e^(−t²/2)|² e^(−t²/2) dt`,
-    both parts as means over V views, with `φ̂(t) = mean_n e^(i t ⟨s, zₙ⟩)` along a unit
-    vector s (Balestriero and LeCun, arXiv 2511.08544: the Epps-Pulley statistic of
-    each slice, by the trapezoidal rule with 17 knots on 0..3). The defaults are the
-    paper's. Its terms are the two parts without their weights.
+    Formula: `(1 − λ) mean (z − z̄)² + λ mean_s N ∫ |φ̂(t) − φ(t)|² φ(t) dt` with
+    `φ(t) = e^(−t²/2)` and `φ̂(t) = mean_n e^(i t ⟨s, zₙ⟩)` along unit vectors s, both
+    parts as means over V views (Balestriero and LeCun, arXiv 2511.08544: the
+    Epps-Pulley statistic of each slice s, by the trapezoidal rule with 17 knots on
+    0..3). The defaults are the paper's. Its terms are the parts without their weights.
 
     Each step has slices of its own, which depend on `seed` and on the number that
     `keras_twins.losses.at_step` says, and on nothing else: they are the same on all

@@ -126,8 +126,8 @@ class SSLHSICLoss(ViewsLoss):
         count = n * len(units)
         pair = [ops.concatenate(features), _cosines(ops.concatenate(units), *second)]
         means = group.sum(ops.stack([ops.sum(x, axis=0) for x in pair])) / count
-        centred = [x - mean for x, mean in zip(pair, means, strict=True)]
-        product = group.total(ops.matmul(ops.transpose(centred[0]), centred[1]))
+        first, second = pair[0] - means[0], pair[1] - means[1]
+        product = group.total(ops.matmul(ops.transpose(first), second))
         mean = rows.batch_mean(pair[0], count)
         hsic_zy = joint / (len(units) * (len(units) - 1)) - ops.sum(ops.square(mean))
         return hsic_zy, ops.sum(ops.square(product / count))
@@ -166,7 +166,10 @@ class SSLHSICLoss(ViewsLoss):
         slope = scale * (scale**2 + 2.0) ** -1.5
         fluctuation = slope**2 / width
         own = 1.0 if self.kernel == "random_features" else 0.0
-        apart, together = -(1.0 - kernel) / (2 * batch), (1.0 - kernel) * (1 - 1 / batch)
+        apart, together = (
+            -(1.0 - kernel) / (2 * batch),
+            (1.0 - kernel) * (1 - 1 / batch),
+        )
         unrelated = math.sqrt((1.0 - kernel) ** 2 / (2 * batch) + fluctuation)
         perfect = math.sqrt((1.0 - kernel) ** 2 / batch + fluctuation)
         weight = self.regularisation_weight

@@ -45,7 +45,8 @@ def standardise(views, eps, ddof):
         without variance is 0, and the size of the global batch, a float32 scalar.
     """
     *centred, n = centre(*views)
-    scales = inverse_root(squared_sums(*centred) / (n - ddof) + eps)
+    squares = _reduced_sums(replicas.current(), [ops.square(z) for z in centred])
+    scales = inverse_root(squares / (n - ddof) + eps)
     return *(z * scales[i] for i, z in enumerate(centred)), n
 
 
@@ -81,11 +82,6 @@ def centre(*views):
 def count_rows(z):
     """The size of the global batch, a float32 scalar, of which `z` is a shard."""
     return replicas.current().sum(ops.cast(ops.shape(z)[0], "float32"))
-
-
-def squared_sums(*views):
-    """Each feature's sum of squares over the global batch, `(V, D)`."""
-    return _reduced_sums(replicas.current(), [ops.square(z) for z in views])
 
 
 def inverse_root(squares):

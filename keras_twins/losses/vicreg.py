@@ -75,13 +75,15 @@ class VICRegLoss(PairLoss):
         a, b, n = statistics.centre(z_a, z_b)
         width = z_a.shape[1]
         invariance = ops.mean(batch_mean(ops.square(z_a - z_b), n))
-        deviations = ops.sqrt(statistics.squared_sums(a, b) / (n - 1.0) + self.eps)
+        squares = ops.stack([ops.square(z) for z in (a, b)], axis=1)
+        deviations = ops.sqrt(batch_mean(squares, n - 1.0) + self.eps)
         # The hinge is 0.5 Σ over two views, which is the mean over both.
         variance = ops.mean(ops.relu(1.0 - deviations))
         # Divided first: the squares of sums over a large batch are large.
         scale = ops.rsqrt(n - 1.0)
-        squares = [moments.off_diagonal_squares(self.form, z * scale) for z in (a, b)]
-        covariance = (squares[0] + squares[1]) / width
+        covariance = sum(
+            moments.off_diagonal_squares(self.form, z * scale) / width for z in (a, b)
+        )
         loss = (
             self.invariance_weight * invariance
             + self.variance_weight * variance

@@ -30,6 +30,20 @@ class Steps(keras.Model):
 
     _means: "Means"
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # What is drawn for a batch is decided by its number, which is saved with the
+        # weights: batches of a run that goes on never get the same views again.
+        self.batches_seen = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int",
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            name="batches_seen",
+        )
+
     @property
     def metrics(self) -> list[keras.Metric]:
         """The means that `compile` made, and metrics that a subclass has of its own."""

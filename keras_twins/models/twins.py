@@ -121,17 +121,6 @@ class Twins(BackendSteps):
         self.teacher = None
         if momentum is not None:
             self.teacher = Teacher(encoder, projector, momentum)
-        # What is drawn for a batch is decided by its number, which is saved with the
-        # weights: batches of a run that goes on never get the same views again.
-        self.batches_seen = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int",
-            trainable=False,
-            autocast=False,
-            aggregation="only_first_replica",
-            name="batches_seen",
-        )
         self.built = True
 
     def compile(

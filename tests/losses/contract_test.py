@@ -27,9 +27,21 @@ class VICReg(losses.PairLoss):
         lambda: losses.BarlowTwinsLoss(0.1, eps=0.0, ddof=1, form="gram", name="bt"),
         lambda: losses.BarlowTwinsLoss(form="correlation"),
         lambda: losses.HSICLoss(0.1, eps=1e-3, name="hsic"),
+        lambda: losses.VICRegLoss(1.0, 2.0, 80.0, eps=1e-3, form="gram", name="v"),
+        lambda: losses.FroSSLLoss(1.4, form="gram", name="f"),
+        lambda: losses.SIGRegLoss(0.02, slices=16, seed=3, name="s"),
+        lambda: losses.SSLHSICLoss(2.0, kernel_scale=0.5, name="h"),
+        lambda: losses.SSLHSICLoss(2.0, "random_features", 0.5, 40, seed=3, name="r"),
+        lambda: losses.NTXentLoss(0.5, name="n"),
+        lambda: losses.NTXentLoss(decoupled=True),
+        lambda: losses.NegativeCosineLoss(stop_gradient=False, name="c"),
         VICReg,
     ],
-    ids=["barlow_twins_gram", "barlow_twins_correlation", "hsic", "notebook"],
+    ids=[
+        *("barlow_twins_gram", "barlow_twins_correlation", "hsic", "vicreg", "frossl"),
+        *("sigreg", "ssl_hsic", "ssl_hsic_features", "nt_xent", "dcl", "cosine"),
+        "notebook",
+    ],
 )
 def test_the_contract(make_loss):
     check_pair_loss(make_loss)
@@ -49,18 +61,35 @@ def test_a_loss_without_terms_says_so():
         Nothing()(np.zeros((2, 2)), np.zeros((2, 2)))
 
 
-@pytest.mark.parametrize("loss_class", [losses.BarlowTwinsLoss, losses.HSICLoss])
+LEVELS = {
+    "barlow_twins": losses.BarlowTwinsLoss(0.02),
+    "hsic": losses.HSICLoss(0.02),
+    "vicreg": losses.VICRegLoss(covariance_weight=2.0),
+    "frossl": losses.FroSSLLoss(1.4),
+    "sigreg": losses.SIGRegLoss(0.1),
+    "ssl_hsic": losses.SSLHSICLoss(2.0, kernel_scale=0.7),
+    "ssl_hsic_features": losses.SSLHSICLoss(kernel="random_features", features=2048),
+    "nt_xent": losses.NTXentLoss(),
+    "dcl": losses.NTXentLoss(decoupled=True),
+    "cosine": losses.NegativeCosineLoss(),
+}
+
+
+@pytest.mark.parametrize("name", LEVELS)
 @pytest.mark.parametrize(("n", "width"), [(128, 64), (32, 128)])
-def test_levels_are_those_of_random_and_of_equal_views(loss_class, n, width, rng):
+def test_levels_are_those_of_random_and_of_equal_views(name, n, width, rng):
     views = rng.normal(size=(2, n, width))
-    loss = loss_class(0.02)
+    if name == "vicreg":  # Perfect views have deviations of 1 in the batch itself.
+        views /= views.std(axis=1, keepdims=True)
+    loss = LEVELS[name]
     levels = loss.levels(batch=n, width=width)
     unrelated, equal = loss.terms(*views), loss.terms(views[0], views[0])
-    assert float(unrelated["loss"]) == pytest.approx(levels.unrelated, rel=0.1)
-    assert float(equal["loss"]) == pytest.approx(levels.perfect, rel=0.15)
-    for name, term in levels.terms.items():
+    way = abs(levels.unrelated - levels.perfect)
+    assert float(unrelated["loss"]) == pytest.approx(levels.unrelated, abs=0.1 * way)
+    assert float(equal["loss"]) == pytest.approx(levels.perfect, abs=0.15 * way)
+    for key, term in levels.terms.items():
         tolerance = 0.1 * max(term.perfect, term.unrelated)
-        found = float(unrelated[name]), float(equal[name])
+        found = float(unrelated[key]), float(equal[key])
         assert found == pytest.approx((term.unrelated, term.perfect), abs=tolerance)
 
 

@@ -1,9 +1,9 @@
-"""Second derivatives of the losses on three logical CPU devices, and on one.
+"""Derivatives of the losses on four logical CPU devices, and on one.
 
 Run by `replicas_test.py` as a process of its own, since devices must be set up before
-TensorFlow starts. Prints a line of JSON: for each loss, how far its Hessian times a
-direction is from that of one device; then the largest correlation of a constant
-feature, and of another.
+TensorFlow starts. Prints a line of JSON: for each loss, how far its value, its gradient
+and its Hessian times a direction are from those of one device; then the largest
+correlation of a constant feature, and of another.
 """
 
 import functools
@@ -11,7 +11,8 @@ import json
 
 import numpy as np
 import tensorflow as tf
-from derivatives import hessian_times, relative
+from derivatives import relative
+from method_formulas import METHODS
 
 from keras_twins import losses
 
@@ -20,9 +21,10 @@ FUNCTIONS = {
     "barlow_twins_correlation": losses.BarlowTwinsLoss(0.1, form="correlation"),
     "hsic_gram": losses.HSICLoss(0.1, form="gram"),
     "linear_hsic": losses.linear_hsic,
+    **{name: loss for name, (loss, _) in METHODS.items() if "auto" not in name},
 }
 # Where the global batch is cut: one replica gets no row.
-CUTS = (0, 3, 3, 8)
+CUTS = (0, 3, 3, 4, 8)
 REPLICAS = len(CUTS) - 1
 ROWS, WIDTH, CONSTANT = 8, 24, 3
 
@@ -57,17 +59,34 @@ def on_replicas(strategy, function, *matrices):
     return np.concatenate([part.numpy() for part in found], axis=1)
 
 
+def derivatives(loss, pair, direction):
+    """Gradient, Hessian times the direction, and value of each row: `(6, n, D)`."""
+    with tf.GradientTape() as outer:
+        outer.watch(pair)
+        with tf.GradientTape() as inner:
+            inner.watch(pair)
+            value = loss(pair[0], pair[1])
+        gradient = inner.gradient(value, pair)
+        along = tf.reduce_sum(gradient * direction)
+    second = outer.gradient(along, pair)
+    return tf.concat([tf.fill(tf.shape(pair), value), gradient, second], axis=0)
+
+
 def main():
     strategy = make_strategy()
     rng = np.random.default_rng(1)
     pair, direction = rng.normal(size=(2, 2, ROWS, WIDTH)).astype("float32")
+    # Unlike shards.
+    pair *= np.linspace(0.3, 2.0, ROWS, dtype="float32")[:, None]
     pair[1] += pair[0]
     pair[:, :, CONSTANT] = 0.1
     found = {}
     for name, loss in FUNCTIONS.items():
-        second = functools.partial(hessian_times, loss)
-        several = on_replicas(strategy, second, pair, direction)
-        found[name] = float(relative(several, second(pair, direction)))
+        function = functools.partial(derivatives, loss)
+        several = on_replicas(strategy, function, pair, direction)
+        expected = function(*map(tf.constant, (pair, direction))).numpy()
+        parts = zip(np.split(several, 3), np.split(expected, 3), strict=True)
+        found[name] = [float(relative(*part)) for part in parts]
 
     def correlation(pair):
         return losses.cross_correlation(pair[0], pair[1], eps=0.0)[None]

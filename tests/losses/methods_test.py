@@ -1,28 +1,19 @@
 """The losses of other methods are their formulas, at any size, on any backend."""
 
+import keras
 import numpy as np
 import pytest
-from derivatives import relative, value_and_gradients
+from derivatives import (
+    gradient_of_formula,
+    relative,
+    traced_value_and_gradients,
+    value_and_gradients,
+)
 from keras import ops
 from method_formulas import METHODS, drawn, frossl, sigreg, ssl_hsic
 
 from keras_twins import losses
 from keras_twins.losses import moments
-
-STEP = 1e-3
-
-
-def gradient(function, pair):
-    """The gradient of a function of `(2, N, D)` by differences of the fourth order."""
-    found = np.empty_like(pair)
-    for place in np.ndindex(pair.shape):
-        moved = []
-        for steps in (-2, -1, 1, 2):
-            at = pair.copy()
-            at[place] += steps * STEP
-            moved.append(function(at[0], at[1]))
-        found[place] = (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * STEP)
-    return found
 
 
 def pair_of(shape, seed=0):
@@ -40,7 +31,7 @@ def test_value_and_gradient_are_those_of_the_formula(name, shape):
     value, *gradients = value_and_gradients(loss, *pair)
     wide = np.float64(pair)
     assert value == pytest.approx(formula(*wide), rel=1e-5, abs=1e-5)
-    expected = gradient(formula, wide)
+    expected = gradient_of_formula(formula, wide)
     # Of two rows or one feature a gradient may be all but zero.
     tolerance = 1e-5 * np.linalg.norm(expected) + 1e-6
     assert np.linalg.norm(np.stack(gradients) - expected) < tolerance
@@ -54,6 +45,27 @@ def test_value_at_other_sizes(name, shape):
     assert float(loss(*pair)) == pytest.approx(formula(*np.float64(pair)), rel=1e-5)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's graphs alone"
+)
+@pytest.mark.parametrize("name", [name for name in METHODS if "auto" not in name])
+def test_a_compiled_step_of_any_batch_size_gives_the_same(name):
+    import tensorflow as tf
+
+    loss, _ = METHODS[name]
+    spec = tf.TensorSpec((None, 9))
+    step = tf.function(
+        lambda *pair: traced_value_and_gradients(loss, *pair),
+        input_signature=[spec, spec],
+        jit_compile=True,
+    )
+    pair = pair_of((4, 9))
+    for found, expected in zip(
+        step(*pair), value_and_gradients(loss, *pair), strict=True
+    ):
+        assert relative(found, expected) < 1e-5
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_duplicated_rows_and_a_constant_feature(name):
     loss, formula = METHODS[name]
@@ -63,7 +75,7 @@ def test_duplicated_rows_and_a_constant_feature(name):
     value, *gradients = value_and_gradients(loss, *pair)
     wide = np.float64(pair)
     assert value == pytest.approx(formula(*wide), rel=1e-5)
-    assert relative(np.stack(gradients), gradient(formula, wide)) < 1e-5
+    assert relative(np.stack(gradients), gradient_of_formula(formula, wide)) < 1e-5
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
@@ -73,7 +85,7 @@ def test_rows_of_any_length_are_directions(name, scale):
     pair = pair_of((6, 10))
     value, *gradients = value_and_gradients(loss, *(pair * np.float32(scale)))
     assert value == pytest.approx(formula(*np.float64(pair)), rel=1e-5)
-    expected = gradient(formula, np.float64(pair))
+    expected = gradient_of_formula(formula, np.float64(pair))
     assert relative(np.stack(gradients) * np.float64(scale), expected) < 1e-5
 
 
@@ -167,20 +179,20 @@ def test_targets_have_no_gradient():
 def test_random_features_approach_the_exact_kernel(rng):
     pair = pair_of((12, 6))
     exact = losses.SSLHSICLoss(kernel_scale=0.6).terms(*pair)
-    loss = losses.SSLHSICLoss(
-        kernel="random_features", kernel_scale=0.6, features=100_000
-    )
+    loss = losses.SSLHSICLoss(kernel="random_features", kernel_scale=0.6, features=4096)
     found = loss.terms(*pair)
     # What a view has in common with itself is left in, as in the paper's code.
     expected = float(exact["hsic_zy"]) + 1.0
-    assert float(found["hsic_zy"]) == pytest.approx(expected, abs=0.01)
-    assert float(found["hsic_zz"]) == pytest.approx(float(exact["hsic_zz"]), rel=0.05)
+    assert float(found["hsic_zy"]) == pytest.approx(expected, abs=0.02)
+    assert float(found["hsic_zz"]) == pytest.approx(float(exact["hsic_zz"]), rel=0.1)
 
 
 def test_draws_are_those_of_seed_and_step():
     def directions(seed, step):
         with losses.at_step(step):
-            return ops.convert_to_numpy(losses.SIGRegLoss(slices=8, seed=seed).directions(5))
+            return ops.convert_to_numpy(
+                losses.SIGRegLoss(slices=8, seed=seed).directions(5)
+            )
 
     first = directions(0, 0)
     np.testing.assert_array_equal(first, directions(0, 0))

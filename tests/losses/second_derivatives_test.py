@@ -6,7 +6,13 @@ Held against differences of gradients that NumPy computes in double precision.
 import keras
 import numpy as np
 import pytest
-from derivatives import hessian_times, relative, value_and_gradients
+from derivatives import (
+    gradient_of_formula,
+    hessian_times,
+    relative,
+    value_and_gradients,
+)
+from method_formulas import METHODS
 
 from keras_twins import losses
 
@@ -51,19 +57,24 @@ FORMS = ("gram", "correlation", "auto")
 
 
 def check(function, by_matrix, shape, hessian=hessian_times, **convention):
+    def expected(pair):
+        return expected_gradients(by_matrix, *pair, **convention)
+
+    check_against(function, expected, shape, hessian, STEP)
+
+
+def check_against(function, expected, shape, hessian, step):
+    """Holds gradients and a Hessian times a direction against `expected(pair)`."""
     rng = np.random.default_rng(1)
     pair, direction = rng.normal(size=(2, 2, *shape))
     pair[1] += pair[0]
     single = np.float32(pair), np.float32(direction)
     pair, direction = (np.float64(x) for x in single)
 
-    def expected(pair):
-        return expected_gradients(by_matrix, *pair, **convention)
-
-    ahead, behind = (expected(pair + sign * STEP * direction) for sign in (1, -1))
+    ahead, behind = (expected(pair + sign * step * direction) for sign in (1, -1))
     _, *gradients = value_and_gradients(function, *single[0])
     assert relative(np.stack(gradients), expected(pair)) < 1e-5
-    second = (ahead - behind) / (2 * STEP)
+    second = (ahead - behind) / (2 * step)
     assert relative(hessian(function, *single), second) < 1e-5
 
 
@@ -85,6 +96,17 @@ def test_hessian_of_linear_hsic(shape):
     check(losses.linear_hsic, lambda c: 2 * c, shape)
 
 
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("shape", [(3, 7), (6, 3)])
+def test_hessian_of_other_methods(name, shape):
+    loss, formula = METHODS[name]
+
+    def expected(pair):
+        return gradient_of_formula(formula, pair)
+
+    check_against(loss, expected, shape, hessian_times, step=1e-4)
+
+
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's graphs alone"
 )
@@ -94,13 +116,33 @@ def test_hessian_of_linear_hsic(shape):
     [("gram", False), ("gram", True), ("correlation", True), ("auto", False)],
 )
 def test_hessian_in_a_graph_of_any_batch_size(form, compiled):
+    loss = losses.BarlowTwinsLoss(WEIGHT, form=form)
+    hessian = traced_hessian(loss, 24, compiled)
+    check(loss, loss_by_matrix(0), (8, 24), hessian=hessian)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's graphs alone"
+)
+@pytest.mark.parametrize("name", ["vicreg_gram", "ssl_hsic_exact"])
+def test_hessian_of_other_methods_compiled(name):
+    loss, formula = METHODS[name]
+
+    def expected(pair):
+        return gradient_of_formula(formula, pair)
+
+    hessian = traced_hessian(loss, 9, compiled=True)
+    check_against(loss, expected, (4, 9), hessian, step=1e-4)
+
+
+def traced_hessian(loss, width, compiled):
+    """`hessian_times` in a graph that does not know the size of its batch."""
     import tensorflow as tf
 
-    loss = losses.BarlowTwinsLoss(WEIGHT, form=form)
-    spec = tf.TensorSpec((2, None, 24))
+    spec = tf.TensorSpec((2, None, width))
     traced = tf.function(
         lambda pair, direction: hessian_times(loss, pair, direction),
         input_signature=[spec, spec],
         jit_compile=compiled,
     )
-    check(loss, loss_by_matrix(0), (8, 24), hessian=lambda _, *single: traced(*single))
+    return lambda _, *single: traced(*single)

@@ -34,12 +34,12 @@ def frossl(*views, weight=1.0):
 
 
 def sigreg(*views, slices, weight=0.05):
-    t = np.linspace(-3, 3, 33)
+    t = np.linspace(0, 3, 17)
     normal = np.exp(-(t**2) / 2)
     statistic = 0.0
     for z in views:
         phi = np.exp(1j * (z @ slices)[:, :, None] * t).mean(axis=0)
-        integral = np.trapezoid(np.abs(phi - normal) ** 2 * normal, t)
+        integral = 2 * np.trapezoid(np.abs(phi - normal) ** 2 * normal, t)
         statistic += len(z) * np.mean(integral) / len(views)
     spread = np.mean([(z - sum(views) / len(views)) ** 2 for z in views])
     return (1 - weight) * spread + weight * statistic
@@ -98,12 +98,16 @@ def cosine(a, b):
     return -np.mean(np.sum(units(a) * units(b), axis=1))
 
 
+@functools.cache
 def drawn(loss, width):
     """What a loss draws for its first step, in double precision."""
+
+    def wide(x):
+        return np.float64(ops.convert_to_numpy(x))
+
     if isinstance(loss, losses.SIGRegLoss):
-        return {"slices": np.float64(ops.convert_to_numpy(loss.directions(width)))}
-    sets = loss.random_features(width)
-    return {"sets": [[np.float64(ops.convert_to_numpy(x)) for x in s] for s in sets]}
+        return {"slices": wide(loss.directions(width))}
+    return {"sets": [(wide(w), wide(p)) for w, p in loss.random_features(width)]}
 
 
 def of_draws(formula, loss):
@@ -118,12 +122,12 @@ def _methods():
         yield f"vicreg_{form}", loss, formula
         loss = losses.FroSSLLoss(1.4, form)
         yield f"frossl_{form}", loss, functools.partial(frossl, weight=1.4)
-    loss = losses.SIGRegLoss(0.1, slices=24, seed=3)
+    loss = losses.SIGRegLoss(0.1, slices=12, seed=3)
     yield "sigreg", loss, of_draws(functools.partial(sigreg, weight=0.1), loss)
     loss = losses.SSLHSICLoss(2.0, kernel_scale=0.7)
     formula = functools.partial(ssl_hsic, gamma=2.0, scale=0.7)
     yield "ssl_hsic_exact", loss, formula
-    loss = losses.SSLHSICLoss(2.0, "random_features", 0.7, features=40, seed=3)
+    loss = losses.SSLHSICLoss(2.0, "random_features", 0.7, features=12, seed=3)
     formula = functools.partial(ssl_hsic_of_features, gamma=2.0)
     yield "ssl_hsic_features", loss, of_draws(formula, loss)
     loss, formula = losses.NTXentLoss(0.3), functools.partial(nt_xent, temperature=0.3)
