@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 
 # Tests that hold on every Keras backend; run on those that are installed.
 ANY_BACKEND := $(addprefix tests/losses/,$(addsuffix _test.py,\
-  constant_features contract golden golden_methods methods second_derivatives)) tests/optimizers \
-  tests/models/encoders_test.py tests/models/diagnostics_test.py tests/backends_test.py
+  constant_features contract golden golden_methods methods mixed second_derivatives)) \
+  $(addprefix tests/models/,$(addsuffix _test.py,diagnostics encoders mixed teacher)) \
+  tests/optimizers tests/backends_test.py
 
 .PHONY: quickstart test coverage test-backends mutants lint types docs notebooks bench fuzz \
   reproduce drill clean

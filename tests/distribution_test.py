@@ -50,6 +50,18 @@ STEP = {
         "encoder": "regularised",
     },
     "views": {"loss": "hsic", "form": "gram", "optimizer": "sgd", "views": True},
+    "teacher": {
+        "loss": "barlow_twins",
+        "form": "auto",
+        "optimizer": "adam",
+        "method": "teacher",
+    },
+    "mixed": {
+        "loss": "barlow_twins",
+        "form": "gram",
+        "optimizer": "adam",
+        "method": "mixed",
+    },
 }
 
 
@@ -89,6 +101,7 @@ SPECS = {
     1: EXACT | MIXED | AUTO | METHODS | STEP,
     2: EXACT | MIXED | AUTO | STEP | {"methods-gram": METHODS["methods-gram"]},
     4: AUTO
+    | {"teacher": STEP["teacher"]}
     | {"methods-correlation": METHODS["methods-correlation"]}
     | {
         name: EXACT[name]
@@ -124,6 +137,8 @@ def test_replicas_train_as_one_device(trained, replicas, name):
         logged += ["vicreg", "frossl", "sigreg", "hsic", "nt_xent", "cosine"]
     elif name != "other loss":
         logged += ["on_diagonal", "off_diagonal"]
+    if name == "mixed":
+        logged += ["mixed"]
     for key in logged:
         np.testing.assert_allclose(others[key], metrics[key], rtol=tolerance)
     change = np.linalg.norm(other_weights - weights)
@@ -140,7 +155,8 @@ def test_training_moves_the_weights(trained):
 def test_two_worker_processes_train_as_one_device(trained, tmp_path, free_addresses):
     addresses = free_addresses(2)
     names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto", "methods-gram"]
-    specs = {name: (EXACT | AUTO | METHODS)[name] for name in names}
+    names += ["teacher"]
+    specs = {name: (EXACT | AUTO | METHODS | STEP)[name] for name in names}
     workers = [
         start(
             0,

@@ -46,7 +46,6 @@ EXAMPLES = {
         "at_step",
         "cross_correlation",
         "linear_hsic",
-        "mixed_regulariser",
     ],
     "models": [
         "Twins",

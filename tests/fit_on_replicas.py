@@ -106,11 +106,28 @@ class Noisy(keras.layers.Layer):
         return tuple(images * (0.5 + n) for n in noise)
 
 
+class Mixed(kt.models.MixedTwins):
+    """Partners in each half of the batch, the shards of two replicas."""
+
+    def mixing(self, rows):
+        alpha, _ = super().mixing(rows)
+        if tf.distribute.get_replica_context().num_replicas_in_sync > 1:
+            return alpha, tf.range(rows)[::-1]
+        half = (rows + 1) // 2
+        return alpha, tf.concat(
+            [tf.range(half)[::-1], tf.range(half, rows)[::-1]], axis=0
+        )
+
+
 def make_model(spec):
     keras.utils.set_random_seed(1)
     encoder = make_encoder(spec.get("encoder"))
-    views = Noisy() if spec.get("views") else None
-    model = kt.models.Twins(encoder, kt.models.projector(8, (32, 32)), views=views)
+    arguments = {"views": Noisy()} if spec.get("views") else {}
+    if spec.get("method") == "teacher":
+        schedule = keras.optimizers.schedules.CosineDecay(0.5, 6, alpha=2.0)
+        arguments |= {"momentum": schedule, "predictor": kt.models.projector(32, (32,))}
+    make = Mixed if spec.get("method") == "mixed" else kt.models.Twins
+    model = make(encoder, kt.models.projector(8, (32, 32)), **arguments)
     loss = LOSSES[spec["loss"]](spec["form"])
     model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
     return model

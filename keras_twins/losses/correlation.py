@@ -59,24 +59,28 @@ class CorrelationLoss(PairLoss):
         self.form = form
 
     def terms(self, z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
-        a, b, n = statistics.standardise(z_a, z_b, self.eps, self.ddof)
+        a, b, n = statistics.standardise((z_a, z_b), self.eps, self.ddof)
         return statistics.in_form(
             self.form,
             a,
-            lambda: self._from_gram(a, b, n),
-            lambda: self._from_correlation(a, b, n),
+            lambda: self.from_gram(a, b, n, statistics.gram_squared_norm(a, b, n)),
+            lambda: self.from_correlation(a, b, n),
         )
 
-    def _from_correlation(self, a, b, n):
+    def from_correlation(self, a: Tensor, b: Tensor, n: Tensor) -> dict[str, Tensor]:
+        """The terms of standardised shards, `(n, D)`, from the `(D, D)` matrix C."""
         matrix = statistics.correlation_matrix(a, b, n)
         diagonal = ops.diagonal(matrix)
         off = matrix * (1.0 - ops.eye(matrix.shape[0], dtype="float32"))
         return self._assemble(diagonal, ops.sum(ops.square(off)), lambda: ops.sum(off))
 
-    def _from_gram(self, a, b, n):
+    def from_gram(
+        self, a: Tensor, b: Tensor, n: Tensor, squared_norm: Tensor
+    ) -> dict[str, Tensor]:
+        """The terms of standardised shards, `(n, D)`, and ‖C‖²_F of Gram matrices."""
         group = replicas.current()
         diagonal = group.total(ops.sum(a * b, axis=0)) / n
-        squares = statistics.gram_squared_norm(a, b, n) - ops.sum(ops.square(diagonal))
+        squares = squared_norm - ops.sum(ops.square(diagonal))
 
         def off_sum():
             products = ops.sum(ops.sum(a, axis=1) * ops.sum(b, axis=1))

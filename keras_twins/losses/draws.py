@@ -31,7 +31,7 @@ def at_step(number: Tensor) -> Iterator[None]:
     `optimizer.iterations`, makes one that goes on draw as if it had not been stopped.
 
     Args:
-        number: int, or integer scalar tensor or variable, 0 or more.
+        number: int, or integer scalar tensor or variable.
 
     Examples:
         >>> import numpy as np, keras_twins as kt

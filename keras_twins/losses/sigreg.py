@@ -31,8 +31,8 @@ class SIGRegLoss(ViewsLoss):
 
     Each step has slices of its own, which depend on `seed` and on the number that
     `keras_twins.losses.at_step` says, and on nothing else: they are the same on all
-    replicas, and in a training that goes on. Outside of `at_step` they are those of
-    step 0, as for validation.
+    replicas, and in a training that goes on. `Twins` says the number of the batch, and
+    -1 in a validation.
 
     Time is O(N D S) with S slices. Replicas exchange 34 S numbers per view; as for the
     gradient, the words of `keras_twins.losses.CorrelationLoss` hold here too.

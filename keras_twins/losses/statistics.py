@@ -32,27 +32,26 @@ _LEAST_SQUARE = 1.1754944e-38
 _AFFORDABLE_WIDTH = 2048
 
 
-def standardise(z_a, z_b, eps, ddof):
-    """Standardises each feature of both views over the global batch.
+def standardise(views, eps, ddof):
+    """Standardises each feature of the views over the global batch.
 
     Args:
-        z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
-        z_b: `(n, D)`, its shard of the second view.
+        views: `(n, D)` each, this replica's shards of the views, of any float dtype.
         eps: float. Added to the variance, under the root.
         ddof: int. The variance is divided by `N - ddof`.
 
     Returns:
-        `(a, b, N)`: the standardised shards, float32, in which a feature without
-        variance is 0, and the size of the global batch, a float32 scalar.
+        `(*standardised, N)`: the standardised shards, float32, in which a feature
+        without variance is 0, and the size of the global batch, a float32 scalar.
     """
-    a, b, n = centre(z_a, z_b)
-    squares = _reduced_sums(replicas.current(), [ops.square(z) for z in (a, b)])
+    *centred, n = centre(*views)
+    squares = _reduced_sums(replicas.current(), [ops.square(z) for z in centred])
     scales = inverse_root(squares / (n - ddof) + eps)
-    return a * scales[0], b * scales[1], n
+    return *(z * scales[i] for i, z in enumerate(centred)), n
 
 
-def centre(z_a, z_b):
-    """Subtracts the mean over the global batch from each feature of both views.
+def centre(*views):
+    """Subtracts the mean over the global batch from each feature of the views.
 
     The mean and the centred second moment are reduced one after the other: the
     textbook shortcut E[z²] − E[z]² loses all its digits where |mean| ≫ deviation.
@@ -64,21 +63,20 @@ def centre(z_a, z_b):
     than √N deviations from the mean, so that other features lose no digits.
 
     Args:
-        z_a: `(n, D)`, this replica's shard of the first view, of any float dtype.
-        z_b: `(n, D)`, its shard of the second view.
+        *views: `(n, D)` each, this replica's shards of the views, of any float dtype.
 
     Returns:
-        `(a, b, N)`: the centred shards, float32, and the size of the global batch, a
-        float32 scalar.
+        `(*centred, N)`: the centred shards, float32, and the size of the global batch,
+        a float32 scalar.
     """
-    checks.check_rows(z_a, "A correlation over the batch")
+    checks.check_rows(views[0], "A correlation over the batch")
     group = replicas.current()
-    pair = [ops.cast(z, "float32") for z in (z_a, z_b)]
-    n = count_rows(z_a)
-    reference = _first_row(group, pair)
-    shifted = [pair[0] - reference[0], pair[1] - reference[1]]
+    views = [ops.cast(z, "float32") for z in views]
+    n = count_rows(views[0])
+    reference = _first_row(group, views)
+    shifted = [z - reference[i] for i, z in enumerate(views)]
     means = _reduced_sums(group, shifted) / n
-    return shifted[0] - means[0], shifted[1] - means[1], n
+    return *(z - means[i] for i, z in enumerate(shifted)), n
 
 
 def count_rows(z):
@@ -92,17 +90,17 @@ def inverse_root(squares):
     return ops.where(positive, ops.rsqrt(ops.where(positive, squares, 1.0)), 0.0)
 
 
-def _first_row(group, pair):
-    """The global batch's first row of both views, `(2, D)`, the same on all replicas.
+def _first_row(group, views):
+    """The global batch's first row of all views, `(V, D)`, the same on all replicas.
 
     What is computed does not depend on the row, so that it needs no gradient.
     """
-    return group.gather(ops.stack([z[:1] for z in pair], axis=1))[0]
+    return group.gather(ops.stack([z[:1] for z in views], axis=1))[0]
 
 
-def _reduced_sums(group, pair):
-    """Sums of both views' features over all replicas, `(2, D)`, in one exchange."""
-    return group.sum(ops.stack([ops.sum(z, axis=0) for z in pair]))
+def _reduced_sums(group, views):
+    """Sums of all views' features over all replicas, `(V, D)`, in one exchange."""
+    return group.sum(ops.stack([ops.sum(z, axis=0) for z in views]))
 
 
 def correlation_matrix(a, b, n):
@@ -124,8 +122,13 @@ def gram_squared_norm(a, b, n):
     costs one matrix product for each of the two where autodiff would take two.
     """
     group = replicas.current()
-    product = ops.sum(group.gram(a) * group.gram(b))
-    return group.total(product) / ops.square(n)
+    return gram_product(group.gram(a), group.gram(b), n)
+
+
+def gram_product(gram_a, gram_b, n):
+    """`Σₙₘ (a aᵀ)ₙₘ (b bᵀ)ₙₘ / N²` from this shard's rows of both, `(n, N)` each."""
+    product = ops.sum(gram_a * gram_b)
+    return replicas.current().total(product) / ops.square(n)
 
 
 def choose_form(form, n, width):
@@ -194,7 +197,7 @@ def cross_correlation(
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     checks.check_pair(z_a, z_b)
-    return correlation_matrix(*standardise(z_a, z_b, eps, ddof))
+    return correlation_matrix(*standardise((z_a, z_b), eps, ddof))
 
 
 def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> Tensor:
@@ -223,7 +226,7 @@ def linear_hsic(z_a: Tensor, z_b: Tensor, eps: float = 1e-5, ddof: Ddof = 0) -> 
     """
     z_a, z_b = ops.convert_to_tensor(z_a), ops.convert_to_tensor(z_b)
     checks.check_pair(z_a, z_b)
-    a, b, n = standardise(z_a, z_b, eps, ddof)
+    a, b, n = standardise((z_a, z_b), eps, ddof)
     return in_form(
         "auto",
         a,

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import keras
+from keras import ops
 
 from keras_twins.models.steps import Steps
 from keras_twins.types import Tensor
@@ -16,17 +17,21 @@ class BackendSteps(Steps):
         trainable, others, optimizer, metrics = state
 
         def scaled(trainable):
-            known = [*zip(self.optimizer.variables, optimizer, strict=True)]
-            with self._with_state(trainable, others, metrics, known) as scope:
+            with self._with_state(trainable, others, metrics, optimizer) as scope:
                 loss = self.objective(data, training=True)
                 loss = self.optimizer.scale_loss(loss)
                 logs = self.get_metrics_result()
-            return loss, (logs, *self._after(scope))
+                before = ops.convert_to_tensor(self.optimizer.iterations)
+            return loss, (logs, before, *self._after(scope))
 
-        gradients, (logs, others, metrics) = jax.grad(scaled, has_aux=True)(trainable)
+        gradients, aside = jax.grad(scaled, has_aux=True)(trainable)
+        logs, before, others, metrics = aside
         trainable, optimizer = self.optimizer.stateless_apply(
             optimizer, gradients, trainable
         )
+        with self._with_state(trainable, others, metrics, optimizer) as scope:
+            self.teach(before)
+        others, _ = self._after(scope)
         return logs, (trainable, others, optimizer, metrics)
 
     def test_step(self, state: Any, data: Any) -> tuple[dict[str, Tensor], Any]:
@@ -36,13 +41,14 @@ class BackendSteps(Steps):
             logs = self.get_metrics_result()
         return logs, (trainable, *self._after(scope))
 
-    def _with_state(self, trainable, others, metrics, known=()):
+    def _with_state(self, trainable, others, metrics, optimizer=None):
         mapping = [
             *zip(self.trainable_variables, trainable, strict=True),
             *zip(self.non_trainable_variables, others, strict=True),
             *zip(self.metrics_variables, metrics, strict=True),
-            *known,
         ]
+        if optimizer is not None:
+            mapping += zip(self.optimizer.variables, optimizer, strict=True)
         return keras.StatelessScope(state_mapping=mapping, collect_losses=True)
 
     def _after(self, scope):

@@ -64,6 +64,24 @@ def as_pair_loss(loss: Any) -> Any:
     )
 
 
+def both_ways(
+    pair_loss: Any, online: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
+    """The mean terms of each view and the other one's target.
+
+    Args:
+        pair_loss: what `as_pair_loss` gives.
+        online: `(p_a, p_b)`, each `(batch_size, D)`, which are trained.
+        targets: `(t_a, t_b)`, which are compared with them. No gradient passes them.
+
+    Returns:
+        The terms of `pair_loss`.
+    """
+    (p_a, p_b), (t_a, t_b) = online, map(ops.stop_gradient, targets)
+    one, other = pair_loss.terms(p_a, t_b), pair_loss.terms(p_b, t_a)
+    return {name: 0.5 * (one[name] + other[name]) for name in one}
+
+
 def batch_mean(values: Tensor, rows: Tensor) -> Tensor:
     """The mean over the global batch, of which each replica holds some rows.
 

@@ -1,14 +1,22 @@
-"""Whether an encoder, a projector and a views layer fit each other."""
+"""Whether the parts of a `Twins` fit each other."""
+
+from typing import Any
 
 import keras
 import numpy as np
+
+from keras_twins.models.teacher import check_momentum
 
 # Taken for a side of images that the encoder leaves open.
 _ANY_SIDE = 32
 
 
 def check(
-    encoder: keras.Model, projector: keras.Model, views: keras.Layer | None
+    encoder: keras.Model,
+    projector: keras.Model,
+    views: keras.Layer | None,
+    predictor: keras.Model | None = None,
+    momentum: Any = None,
 ) -> None:
     """Refuses parts from which no `Twins` can be made.
 
@@ -16,16 +24,23 @@ def check(
         encoder: as of `Twins`.
         projector: as of `Twins`.
         views: as of `Twins`.
+        predictor: as of `Twins`.
+        momentum: as of `Twins`.
 
     Raises:
-        ValueError: for parts without weights or shapes, parts that do not fit, and
-            views with another backend than TensorFlow.
+        ValueError: for parts without weights or shapes, parts that do not fit, views
+            with another backend than TensorFlow, and momentum outside 0..1.
     """
     for name, part in (("encoder", encoder), ("projector", projector)):
         _check_part(name, part)
     _check_widths(encoder.output_shape, projector.input_shape)
     if views is not None:
         _check_views(views, encoder.input_shape)
+    if predictor is not None:
+        _check_part("predictor", predictor)
+        _check_predictor(predictor, projector.output_shape[-1])
+    if momentum is not None:
+        check_momentum(momentum)
 
 
 def _check_part(name, part):
@@ -61,6 +76,18 @@ def _check_widths(embedding_shape, projector_shape):
             f"{embedding_shape[-1]}. "
             f"Received: projector.input_shape={projector_shape}"
         )
+
+
+def _check_predictor(predictor, width):
+    """Compares both sides of a predictor with the projections."""
+    for side in ("input_shape", "output_shape"):
+        shape = getattr(predictor, side)
+        if len(shape) != 2 or shape[-1] != width:
+            raise ValueError(
+                "The predictor does not fit the projector: it makes projections of "
+                f"projections. Expected an input and an output of width {width}. "
+                f"Received: predictor.{side}={shape}"
+            )
 
 
 def _check_views(views, input_shape):

@@ -11,9 +11,14 @@ import keras
 from keras import ops
 
 from keras_twins import replicas
+from keras_twins.losses import at_step
 from keras_twins.models import batches, diagnostics, refusals
 from keras_twins.models.batches import Pair
+from keras_twins.models.teacher import towards
 from keras_twins.types import Tensor
+
+# Batches of a training are counted from 0, so that none shares these views.
+_TEST_BATCH = -1
 
 
 class Steps(keras.Model):
@@ -24,6 +29,20 @@ class Steps(keras.Model):
     """
 
     _means: "Means"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # What is drawn for a batch is decided by its number, which is saved with the
+        # weights: batches of a run that goes on never get the same views again.
+        self.batches_seen = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int",
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            name="batches_seen",
+        )
 
     @property
     def metrics(self) -> list[keras.Metric]:
@@ -42,7 +61,10 @@ class Steps(keras.Model):
         Returns:
             float32 scalar, whose gradients are to be summed over replicas.
         """
-        embeddings, terms = self.batch_terms(self._pair(batch, training), training)
+        number = self.batch_number(training)
+        with at_step(number):
+            pair = self._pair(batch, number)
+            embeddings, terms = self.batch_terms(pair, training)
         self._check(terms)
         loss = shown = terms["loss"]
         if self.losses:
@@ -51,7 +73,36 @@ class Steps(keras.Model):
             loss = loss + regularisation / replicas.current().count
             shown = shown + regularisation
         self._record(terms | {"loss": shown}, embeddings)
+        if training:
+            self.batches_seen.assign_add(1)
         return loss
+
+    def batch_number(self, training: bool) -> Tensor:
+        """The number of the running batch, by which all that is random in it is drawn.
+
+        Args:
+            training: whether the step is one of training.
+
+        Returns:
+            Integer scalar: from 0 on in training, -1 for all batches of a test.
+        """
+        if not training:
+            return ops.full((), _TEST_BATCH, dtype=self.batches_seen.dtype)
+        return ops.convert_to_tensor(self.batches_seen)
+
+    def teach(self, before: Tensor) -> None:
+        """Moves the teacher, where there is one, after the optimizer was called.
+
+        Args:
+            before: the optimizer's `iterations` before the call.
+        """
+        if self.teacher is not None:
+            share = self.teacher.share(before, self.optimizer.iterations)
+            self._average(self.teacher.pairs(self.encoder, self.projector), share)
+
+    def _average(self, pairs, share):
+        for mine, other in pairs:
+            towards(mine, other, share)
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """As of `keras.Model`, without weights of samples or classes."""
@@ -80,11 +131,11 @@ class Steps(keras.Model):
         bound = _bound(super().test_on_batch, args, kwargs)
         return super().test_on_batch(*bound.args, **bound.kwargs)
 
-    def _pair(self, batch, training):
+    def _pair(self, batch, number):
         if self.views is None:
             return batches.pair(batch)
         images, labels = batches.images(batch)
-        return Pair(*self._make_views(images, training), labels)
+        return Pair(*self._make_views(images, number), labels)
 
     def _check(self, terms):
         expected = {"loss", *self.term_names}

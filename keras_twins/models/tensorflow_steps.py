@@ -7,10 +7,8 @@ import tensorflow as tf
 from keras_twins import distribution, keys
 from keras_twins.models import first_look
 from keras_twins.models.steps import Steps
+from keras_twins.models.teacher import towards
 from keras_twins.types import Tensor
-
-# Training steps are counted from 0, so that none shares these views.
-_TEST_STEP = -1
 
 
 class BackendSteps(Steps, distribution.SeveralWorkers):
@@ -20,7 +18,9 @@ class BackendSteps(Steps, distribution.SeveralWorkers):
         variables = self.trainable_variables
         with tf.GradientTape() as tape:
             loss = self.optimizer.scale_loss(self.objective(data, training=True))
+        before = tf.convert_to_tensor(self.optimizer.iterations)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.teach(before)
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
@@ -30,9 +30,19 @@ class BackendSteps(Steps, distribution.SeveralWorkers):
     def _show_views(self, data):
         return first_look.show(self.views, data)
 
-    def _make_views(self, images, training):
-        step = tf.constant(_TEST_STEP, tf.int64)
-        if training:
-            step = tf.identity(self.batches_seen.value)
-            self.batches_seen.assign_add(1)
-        return self.views(images, keys=keys.row_keys(step, tf.shape(images)[0]))
+    def _make_views(self, images, number):
+        return self.views(images, keys=keys.row_keys(number, tf.shape(images)[0]))
+
+    def _average(self, pairs, share):
+        # As Keras's optimizers do it: each replica moves its own copy, without a sum.
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            _average,
+            tf.distribute.get_strategy(),
+            [(mine.value, other.value) for mine, other in pairs],
+            share,
+        )
+
+
+def _average(strategy, pairs, share):
+    for mine, other in pairs:
+        strategy.extended.update(mine, towards, args=(other, share), group=False)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import torch
 
 from keras_twins.models.steps import Steps
@@ -17,7 +18,9 @@ class BackendSteps(Steps):
         weights = self.trainable_weights
         gradients = [weight.value.grad for weight in weights]
         with torch.no_grad():
+            before = keras.ops.copy(self.optimizer.iterations)
             self.optimizer.apply(gradients, weights)
+            self.teach(before)
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Tensor]:

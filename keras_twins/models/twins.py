@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from keras_twins.models import diagnostics, parts, refusals
 from keras_twins.models.batches import Pair
-from keras_twins.models.pair_losses import as_pair_loss
+from keras_twins.models.pair_losses import as_pair_loss, both_ways
 from keras_twins.models.steps import Means
+from keras_twins.models.teacher import Momentum, Teacher
 from keras_twins.types import StrPath, Tensor
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ elif keras.backend.backend() == "jax":
     from keras_twins.models.jax_steps import BackendSteps
 else:
     from keras_twins.models.torch_steps import BackendSteps
+
+
+_PARTS = ("encoder", "projector", "views", "predictor", "momentum")
 
 
 @keras.saving.register_keras_serializable(package="keras_twins")
@@ -47,6 +51,12 @@ class Twins(BackendSteps):
     model makes the views, of images, `(images, labels)` or dictionaries with `"image"`
     and perhaps `"label"`. With JAX and PyTorch, the views are made outside.
 
+    A predictor or a teacher makes the two sides unlike (SimSiam, arXiv 2011.10566;
+    BYOL, arXiv 2006.07733). The loss then compares `(p_a, t_b)` and `(p_b, t_a)`, and
+    its terms are the means of both. `p` are the student's projections, through the
+    predictor where there is one. `t` are the targets, which no gradient passes: the
+    teacher's projections, or without `momentum` the student's.
+
     Another method overrides `batch_terms`, and nothing else.
 
     Args:
@@ -59,6 +69,14 @@ class Twins(BackendSteps):
             0..255, makes the views on its own device and normalises what it embeds;
             without it, the model takes pairs of views, and images normalised as they
             are. It needs the TensorFlow backend.
+        predictor: `keras.Model` from projections to projections of the same width, or
+            None.
+        momentum: float in 0..1, or a schedule of the optimizer's step from
+            `keras.optimizers.schedules`; None for no teacher. The teacher is a moving
+            average of the encoder and the projector, which `teacher.encoder` and
+            `teacher.projector` are; it begins as their copy, and each step leaves it
+            this share of itself. That of BYOL, a cosine from 0.99 to 1, is
+            `CosineDecay(0.99, steps, alpha=1 / 0.99)`.
         **kwargs: as of `keras.Model`.
 
     Call arguments:
@@ -68,8 +86,9 @@ class Twins(BackendSteps):
     Raises:
         ValueError: for an encoder or projector that is not built or has several inputs
             or outputs, embeddings that are not flat, a projector of another width,
-            views of a size or channels that the encoder does not take, or `views` with
-            another backend than TensorFlow.
+            views of a size or channels that the encoder does not take, `views` with
+            another backend than TensorFlow, a predictor of another width, or momentum
+            outside 0..1.
 
     Examples:
         >>> import numpy as np, tensorflow as tf, keras_twins as kt
@@ -89,25 +108,19 @@ class Twins(BackendSteps):
         encoder: keras.Model,
         projector: keras.Model,
         views: keras.Layer | None = None,
+        predictor: keras.Model | None = None,
+        momentum: Momentum | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        parts.check(encoder, projector, views)
+        parts.check(encoder, projector, views, predictor, momentum)
         self.encoder = encoder
         self.projector = projector
         self.views = views
-        if views is not None:
-            # The views of a batch are decided by its number, which is saved with the
-            # weights: batches of a run that goes on never get the same ones again.
-            self.batches_seen = self.add_weight(
-                shape=(),
-                initializer="zeros",
-                dtype="int64",
-                trainable=False,
-                autocast=False,
-                aggregation="only_first_replica",
-                name="batches_seen",
-            )
+        self.predictor = predictor
+        self.teacher = None
+        if momentum is not None:
+            self.teacher = Teacher(encoder, projector, momentum)
         self.built = True
 
     def compile(
@@ -183,7 +196,14 @@ class Twins(BackendSteps):
         z_b = self.projector(
             self.encoder(pair.view_b, training=training), training=training
         )
-        return embeddings, self.pair_loss.terms(z_a, z_b)
+        if self.predictor is None and self.teacher is None:
+            return embeddings, self.pair_loss.terms(z_a, z_b)
+        online = targets = (z_a, z_b)
+        if self.predictor is not None:
+            online = tuple(self.predictor(z, training=training) for z in online)
+        if self.teacher is not None:
+            targets = tuple(self.teacher(view, training=training) for view in pair[:2])
+        return embeddings, both_ways(self.pair_loss, online, targets)
 
     def call(
         self, inputs: Tensor | tuple[Tensor, Tensor], training: bool | None = None
@@ -254,12 +274,15 @@ class Twins(BackendSteps):
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
+        momentum = None if self.teacher is None else self.teacher.momentum
         return {
             "name": self.name,
             "dtype": serialize(self.dtype_policy),
             "encoder": serialize(self.encoder),
             "projector": serialize(self.projector),
-            "views": serialize(self.views) if self.views is not None else None,
+            "views": serialize(self.views),
+            "predictor": serialize(self.predictor),
+            "momentum": serialize(momentum),
         }
 
     @classmethod
@@ -267,7 +290,7 @@ class Twins(BackendSteps):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Self:
         config = dict(config)
-        for part in ("dtype", "encoder", "projector", "views"):
+        for part in ("dtype", *_PARTS):
             if isinstance(config.get(part), dict):
                 config[part] = keras.saving.deserialize_keras_object(
                     config[part], custom_objects=custom_objects

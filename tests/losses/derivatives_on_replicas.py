@@ -15,6 +15,7 @@ from derivatives import relative
 from method_formulas import METHODS
 
 from keras_twins import losses
+from keras_twins.losses.mixed import mixed_terms
 
 FUNCTIONS = {
     "barlow_twins_gram": losses.BarlowTwinsLoss(0.1, eps=0.0, form="gram"),
@@ -22,9 +23,13 @@ FUNCTIONS = {
     "hsic_gram": losses.HSICLoss(0.1, form="gram"),
     "linear_hsic": losses.linear_hsic,
     # Each row with itself: the shards' permutations are as good as any.
-    "mixed": lambda a, b: losses.mixed_regulariser(
-        a, b, a - tf.square(b), 0.3, tf.range(tf.shape(a)[0]), eps=0.1
-    ),
+    "mixed": lambda a, b: mixed_terms(
+        losses.BarlowTwinsLoss(0.1, eps=0.1),
+        *(a, b, a - tf.square(b)),
+        0.3,
+        tf.range(tf.shape(a)[0]),
+        1.0,
+    )["loss"],
     **{name: loss for name, (loss, _) in METHODS.items() if "auto" not in name},
 }
 # Where the global batch is cut: one replica gets no row.

@@ -197,6 +197,22 @@ def test_a_subclass_trains_with_labels_and_logs_its_terms():
     assert logs["cross_entropy"] == pytest.approx(np.mean(expected), rel=1e-4)
 
 
+def test_a_loss_draws_by_the_number_of_the_batch():
+    loss = losses.SIGRegLoss(slices=8)
+    model = make_model(loss=loss)
+    model.optimizer.learning_rate = 0.0
+
+    def expected(number, training):
+        with losses.at_step(number):
+            return float(loss(*model(PAIR, training=training)))
+
+    trained = [model.train_on_batch(*PAIR)[0] for _ in range(2)]
+    assert trained == pytest.approx([expected(0, True), expected(1, True)], rel=1e-4)
+    assert abs(trained[0] - trained[1]) > 1e-3 * trained[0]
+    tested = model.test_on_batch(*PAIR)[0]
+    assert tested == pytest.approx(expected(-1, False), rel=1e-4)
+
+
 def test_terms_that_nobody_named_are_refused():
     class Other(models.Twins):
         def batch_terms(self, pair, training):
