@@ -44,7 +44,13 @@ _PLACES = {
 }
 
 # Modules that are not rooms of their own.
-_IN = {"ground": ["replicas", "keys", "files", "float32", "pictures"]}
+_IN = {
+    "ground": [
+        *("replicas", "keys", "files", "listing", "progress"),
+        "float32",
+        "pictures",
+    ]
+}
 _IN["commands"] = ["aliases"]
 _ROOMS = {module: room for room, modules in _IN.items() for module in modules}
 

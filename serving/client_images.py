@@ -25,12 +25,14 @@ class ImageError(InputError):
     Attributes:
         index: int. The image's place among those given.
         name: str. Its path, or `images[index]`.
+        reason: str. Why, as it follows the name.
     """
 
     def __init__(self, index: int, image: Picture, reason: str | None) -> None:
         self.index = index
         self.name = name_of(index, image)
-        super().__init__(f"{self.name}: {reason}")
+        self.reason = str(reason)
+        super().__init__(f"{self.name}: {self.reason}")
 
 
 def name_of(index: int, image: Picture) -> str:

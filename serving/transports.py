@@ -1,11 +1,14 @@
 """One request to a server that speaks as TensorFlow Serving does: REST or gRPC.
 
 A transport has `embed(encoded)`, from a list of encoded images to float32
-`(count, width)`, and `close()`. It tries once, and tells what failed by the error.
+`(count, width)`; `model()`, which model embeds; and `close()`. It tries once, and tells
+what failed by the error. `meets_others` says whether a request may be refused for what
+is in another one, as where a server runs several of them as one batch.
 """
 
 import base64
 import urllib.parse
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +16,18 @@ from keras_twins.errors import InputError
 from keras_twins.export.signatures import EMBEDDING, IMAGE_BYTES
 
 _REASON_CHARACTERS = 500
+
+
+class Model(NamedTuple):
+    """Which model made embeddings.
+
+    Attributes:
+        name: str, for messages.
+        key: str, the same for the same model alone.
+    """
+
+    name: str
+    key: str
 
 
 class ServerError(RuntimeError):
@@ -40,6 +55,8 @@ class RestTransport:
         InputError: if the package httpx is missing.
     """
 
+    meets_others = True
+
     def __init__(self, url, model, timeout, connections):
         try:
             import httpx
@@ -48,16 +65,34 @@ class RestTransport:
         self._errors = httpx
         self._url, self._model, self._timeout = url, model, timeout
         name = urllib.parse.quote(model, safe="")
-        self._predict = f"{url}/v1/models/{name}:predict"
+        self._status = f"{url}/v1/models/{name}"
         limits = httpx.Limits(max_connections=connections)
         self._http = httpx.Client(timeout=timeout, limits=limits)
 
     def embed(self, encoded):
         images = [{"b64": base64.b64encode(image).decode()} for image in encoded]
+        body = {"inputs": {IMAGE_BYTES: images}}
+        response = self._answer("POST", f"{self._status}:predict", json=body)
         try:
-            response = self._http.post(
-                self._predict, json={"inputs": {IMAGE_BYTES: images}}
-            )
+            return _embeddings(response.json()["outputs"], len(encoded))
+        except (ValueError, TypeError, LookupError) as error:
+            raise _no_embeddings(self._url, self._model) from error
+
+    def model(self):
+        response = self._answer("GET", self._status)
+        try:
+            versions = response.json()["model_version_status"]
+            found = [int(v["version"]) for v in versions if v["state"] == "AVAILABLE"]
+            return _served(self._model, found)
+        except (ValueError, TypeError, LookupError) as error:
+            raise _no_version(self._url, self._model) from error
+
+    def close(self):
+        self._http.close()
+
+    def _answer(self, method, address, **more):
+        try:
+            response = self._http.request(method, address, **more)
         except self._errors.ConnectTimeout as error:
             raise _nobody(self._url, error) from error
         except self._errors.TimeoutException as error:
@@ -66,13 +101,7 @@ class RestTransport:
             raise _nobody(self._url, error) from error
         if response.status_code != 200:
             raise self._failure(response)
-        try:
-            return _embeddings(response.json()["outputs"], len(encoded))
-        except (ValueError, TypeError, LookupError) as error:
-            raise _no_embeddings(self._url, self._model) from error
-
-    def close(self):
-        self._http.close()
+        return response
 
     def _failure(self, response):
         status = response.status_code
@@ -102,10 +131,15 @@ class GrpcTransport:
         InputError: if the package tensorflow-serving-api is missing.
     """
 
+    meets_others = True
+
     def __init__(self, url, model, timeout):
         try:
             import grpc
-            from tensorflow_serving.apis import prediction_service_pb2_grpc
+            from tensorflow_serving.apis import (
+                model_service_pb2_grpc,
+                prediction_service_pb2_grpc,
+            )
         except ImportError as error:
             raise _missing(url, "tensorflow-serving-api") from error
         self._url, self._model, self._timeout = url, model, timeout
@@ -123,6 +157,7 @@ class GrpcTransport:
             self._channel = grpc.insecure_channel(parts.netloc, options)
         self._rpc_error, self._status = grpc.RpcError, grpc.StatusCode
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def embed(self, encoded):
         # Over gRPC alone: the REST client needs no TensorFlow.
@@ -135,10 +170,7 @@ class GrpcTransport:
         tensor.dtype = tf.string.as_datatype_enum
         tensor.tensor_shape.dim.add(size=len(encoded))
         tensor.string_val.extend(encoded)
-        try:
-            response = self._stub.Predict(request, timeout=self._timeout)
-        except self._rpc_error as error:
-            raise self._failure(error.code(), error.details() or "") from error
+        response = self._answer(self._stub.Predict, request)
         try:
             return _embeddings(
                 tf.make_ndarray(response.outputs[EMBEDDING]), len(encoded)
@@ -146,8 +178,29 @@ class GrpcTransport:
         except (ValueError, TypeError) as error:
             raise _no_embeddings(self._url, self._model) from error
 
+    def model(self):
+        from tensorflow_serving.apis import get_model_status_pb2  # As above.
+
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._model
+        response = self._answer(self._models.GetModelStatus, request)
+        available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        versions = response.model_version_status
+        try:
+            return _served(
+                self._model, [v.version for v in versions if v.state == available]
+            )
+        except ValueError as error:
+            raise _no_version(self._url, self._model) from error
+
     def close(self):
         self._channel.close()
+
+    def _answer(self, method, request):
+        try:
+            return method(request, timeout=self._timeout)
+        except self._rpc_error as error:
+            raise self._failure(error.code(), error.details() or "") from error
 
     def _failure(self, code, reason):
         status, reason = self._status, _short(reason)
@@ -168,6 +221,12 @@ def _embeddings(answer, count):
     if embeddings.ndim != 2 or len(embeddings) != count:
         raise ValueError(f"shape {embeddings.shape} for {count} images")
     return embeddings
+
+
+def _served(name, versions):
+    """The `Model` that a server takes where a request names no version."""
+    version = max(versions)  # ValueError where there is none.
+    return Model(f"{name} version {version}", f"served {name} {version}")
 
 
 def _missing(url, package):
@@ -194,6 +253,10 @@ def _no_embeddings(url, model):
         f"{url} did not answer with one embedding an image; is {model!r} an exported "
         "embedding model?"
     )
+
+
+def _no_version(url, model):
+    return ServerError(f"{url} has no version of {model!r} that it serves now")
 
 
 def _short(reason):

@@ -36,10 +36,13 @@ class Embeddings:
 
 
 def read(path: StrPath) -> Embeddings:
-    """Reads a file of embeddings.
+    """Reads a file of embeddings, or a folder of shards.
 
     Args:
-        path: path of a `.parquet`, `.npz` or `.npy` file; `write` describes them.
+        path: path of a `.parquet`, `.npz` or `.npy` file; `write` describes them. Or of
+            a folder whose `.parquet` files are read in the order of their names. Where
+            they hold a path twice, as in a folder that is not finished, the last one
+            counts.
 
     Returns:
         `Embeddings`. Those of a `.npy` file of float32 are mapped from it, so they may
@@ -50,11 +53,11 @@ def read(path: StrPath) -> Embeddings:
             else, or for paths or labels that are more or fewer than the embeddings.
     """
     path = pathlib.Path(path)
-    form = _format(path)
-    if not path.is_file():
+    read_it = _read_folder if path.is_dir() else _format(path).read
+    if not path.exists():
         raise InputError(f"{path} does not exist; expected a file of embeddings")
     try:
-        embeddings, paths, labels = form.read(path)
+        embeddings, paths, labels = read_it(path)
         return Embeddings(*_checked(embeddings, paths, labels))
     except _OTHER_CONTENT as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
@@ -147,6 +150,8 @@ def writer(path: StrPath) -> Iterator["Writer"]:
 def check_output(path: pathlib.Path) -> None:
     """Raises InputError unless embeddings can be written to a path."""
     _format(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {str(path.parent)!r}")
 
@@ -193,6 +198,19 @@ class Writer:
         self.width = rows.shape[1]
         self.count += len(rows)
         self._file.append(rows, paths, labels)
+
+
+def _read_folder(folder):
+    found = sorted(p for p in folder.glob("*.parquet") if not p.name.startswith("."))
+    if not found:
+        raise ValueError("it has no .parquet file")
+    embeddings, paths, labels = formats.read_parquet(found)
+    last = {name: row for row, name in enumerate(paths or ())}
+    if paths is None or len(last) == len(paths):
+        return embeddings, paths, labels
+    rows = np.sort(np.fromiter(last.values(), int))
+    paths = [paths[row] for row in rows]
+    return embeddings[rows], paths, None if labels is None else labels[rows]
 
 
 def _format(path):

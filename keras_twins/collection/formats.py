@@ -5,6 +5,7 @@ Each has a function `read(path)`, which returns embeddings, paths and labels, an
 writes to `beside`, which the caller renames to `path`.
 """
 
+import os
 import shutil
 import tempfile
 import types
@@ -183,15 +184,12 @@ class _ParquetWriter:
         self._writer.close()
 
     def _write(self):
-        # Here and below: slow to import, and only this format needs it.
         parts, paths, labels = zip(*self._waiting, strict=True)
         rows = np.concatenate(parts)
         columns = {}
         if paths[0] is not None:
             columns["path"] = self._path_column(sum(map(list, paths), []))
-        columns["embedding"] = pa.FixedSizeListArray.from_arrays(
-            pa.array(rows.ravel()), rows.shape[1]
-        )
+        columns["embedding"] = embedding_column(rows)
         if labels[0] is not None:
             columns["label"] = pa.array(np.concatenate(labels))
         table = pa.table(columns)
@@ -210,29 +208,53 @@ class _ParquetWriter:
             ) from error
 
 
-def _read_parquet(path):
-    with pyarrow.parquet.ParquetFile(path) as file:
-        columns = file.schema_arrow.names
-        if "embedding" not in columns:
-            raise ValueError(
-                f"expected a column 'embedding'; it has {', '.join(columns)}"
-            )
-        paths = [] if "path" in columns else None
-        labels = [] if "label" in columns else None
-        count, embeddings = 0, np.empty((0, 0), np.float32)
-        wanted = [name for name in ("path", "embedding", "label") if name in columns]
-        for batch in file.iter_batches(_ROWS_IN_A_GROUP, columns=wanted):
-            rows = _matrix(batch["embedding"])
-            if count == 0:
-                shape = file.metadata.num_rows, rows.shape[1]
-                embeddings = np.empty(shape, np.float32)
-            embeddings[count : count + len(rows)] = rows
-            count += len(rows)
-            if paths is not None:
-                paths.extend(batch["path"].to_pylist())
-            if labels is not None:
-                labels.append(batch["label"].to_numpy(zero_copy_only=False))
+def path_column(paths):
+    """Paths as an Arrow array: text, or bytes where one of them is not UTF-8."""
+    try:
+        return pa.array(paths, pa.string())
+    except UnicodeEncodeError:
+        return pa.array(map(os.fsencode, paths), pa.binary())
+
+
+def embedding_column(rows):
+    """Embeddings `(N, D)` as an Arrow array of N lists."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
+
+
+def read_parquet(files_of_one):
+    """Reads one collection from some Parquet files, one after the other.
+
+    Args:
+        files_of_one: list of paths, at least one.
+
+    Returns:
+        Embeddings, paths and labels; None for columns that the first file has not.
+    """
+    total = sum(pyarrow.parquet.read_metadata(path).num_rows for path in files_of_one)
+    columns = pyarrow.parquet.read_schema(files_of_one[0]).names
+    if "embedding" not in columns:
+        raise ValueError(f"expected a column 'embedding'; it has {', '.join(columns)}")
+    paths = [] if "path" in columns else None
+    labels = [] if "label" in columns else None
+    count, embeddings = 0, np.empty((0, 0), np.float32)
+    wanted = [name for name in ("path", "embedding", "label") if name in columns]
+    for batch in _batches(files_of_one, wanted):
+        rows = _matrix(batch["embedding"])
+        if count == 0:
+            embeddings = np.empty((total, rows.shape[1]), np.float32)
+        embeddings[count : count + len(rows)] = rows
+        count += len(rows)
+        if paths is not None:
+            paths.extend(map(os.fsdecode, batch["path"].to_pylist()))
+        if labels is not None:
+            labels.append(batch["label"].to_numpy(zero_copy_only=False))
     return embeddings, paths, np.concatenate(labels) if labels else None
+
+
+def _batches(paths, columns):
+    for path in paths:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(_ROWS_IN_A_GROUP, columns=columns)
 
 
 def _matrix(column):
@@ -245,7 +267,9 @@ def _matrix(column):
 
 
 BY_SUFFIX = {
-    ".parquet": types.SimpleNamespace(read=_read_parquet, Writer=_ParquetWriter),
+    ".parquet": types.SimpleNamespace(
+        read=lambda path: read_parquet([path]), Writer=_ParquetWriter
+    ),
     ".npz": types.SimpleNamespace(read=_read_npz, Writer=_NpzWriter),
     ".npy": types.SimpleNamespace(read=_read_npy, Writer=_NpyWriter),
 }

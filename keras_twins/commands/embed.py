@@ -1,34 +1,51 @@
 """Embeds image files with an exported model, or with a server that holds one.
 
     keras-twins embed --model_dir=DIR/embedder PATH... --output=embeddings.npz
-    keras-twins embed --server=http://localhost:8501 PATH... --output=e.parquet
+    keras-twins embed --server=http://localhost:8501 PATH... --output=embeddings/
 
-A PATH is a file, or a folder that is searched for images, subfolders included. With a
-server over REST (http://, https://) TensorFlow is not needed.
+A PATH is a file, or a folder that is searched for images, subfolders included. A file
+that cannot be read is skipped, and listed in embeddings.skipped.csv. If the command is
+stopped, the same command goes on; later on it embeds only what is new or has changed.
+With a server over REST (http://, https://) TensorFlow is not needed.
 """
 
+import functools
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 from absl import flags as absl_flags
 from absl import logging
-from tqdm import tqdm
+from PIL import Image
 
-from keras_twins.collection import write
-from keras_twins.collection.files import check_output
+from keras_twins import listing, progress
+from keras_twins.collection import bulk, images, skipped
+from keras_twins.collection.files import check_output, writer
+from keras_twins.collection.shards import ROWS, Shards
 from keras_twins.commands import cli
 from keras_twins.commands.startup import start_tensorflow
-from keras_twins.decode import errors
-from keras_twins.decode.host import IMAGE_SUFFIXES
 from keras_twins.errors import InputError
-from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.export.versions import newest_version
-from keras_twins.serving.client import EmbeddingClient, ServerError
-from keras_twins.serving.client_images import ImageError, encode
+from keras_twins.serving import local
+from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
 
 TAKES_PATHS = True
 
 _VALUES_PRINTED = 4
+_SKIPPED = ".skipped.csv"
+
+
+class Output(NamedTuple):
+    """Where embeddings go.
+
+    Attributes:
+        file: path of the file to write at the end, or None where shards are asked for.
+        folder: path of the shards.
+        skipped: path of the list of the files that have no embedding.
+    """
+
+    file: Path | None
+    folder: Path
+    skipped: Path
 
 
 def define_flags(flags):
@@ -55,8 +72,14 @@ def define_flags(flags):
         "output",
         None,
         "File to write: .npz (arrays `paths` and `embeddings`), .parquet (columns "
-        "`path` and `embedding`) or .npy (paths beside it). Without it, the first "
-        "values are printed.",
+        "`path` and `embedding`) or .npy (paths beside it); or a folder of .parquet "
+        "files, by a name that ends in /. Without it, the first values are printed.",
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_boolean(
+        "strict",
+        False,
+        "Stop at the first file that cannot be read.",
         flag_values=flags,
     )
     absl_flags.DEFINE_integer(
@@ -69,145 +92,181 @@ def define_flags(flags):
 
 
 def main(flags, paths):
-    output = Path(flags.output) if flags.output else None
-    if output is not None:
-        try:
-            check_output(output)
-        except InputError as error:
-            raise InputError(f"--output={error}") from error
+    output = parse_output(flags.output) if flags.output else None
     if bool(flags.model_dir) == bool(flags.server):
         raise InputError(
             "expected one of --model_dir, an exported model's folder, and --server"
         )
     version = newest_version(flags.model_dir) if flags.model_dir else None
-    files = find_images(paths)
-    # A line for every request would tear the bar.
+    with progress.stage(f"embed: listing {', '.join(paths)}"):
+        found, ignored = images.find(paths)
+        files, unreadable = images.look_at(found)
+    if ignored:
+        progress.say(f"embed: {listing.say_ignored(ignored)}")
+    # Python's warnings and TensorFlow's would stand between the lines of a user.
     logging.set_verbosity(logging.WARNING)
-    if version is None:
-        batches = _embed_at_server(flags, files)
-    else:
-        start_tensorflow(keras=False)
-        batches = embed_files(load(version), files, flags.batch_size)
-    batches = _with_bar(batches, len(files))
-    if output is None:
-        print_embeddings(files, np.concatenate(list(batches)))
+    if version is not None:
+        opened = functools.partial(_load, version, flags.batch_size)
+        _embed(flags, output, files, unreadable, local.describe(version), opened)
         return
-    count, width = write(output, batches, paths=files)
-    by = version or flags.server
-    print(f"{count} embeddings of width {width} by {by} are in {output}")
-
-
-def find_images(paths):
-    """Lists the images among files and folders, in a reproducible order.
-
-    Args:
-        paths: list of str. A file is taken whatever its name; a folder is searched
-            for `IMAGE_SUFFIXES`, subfolders included.
-
-    Returns:
-        list of `pathlib.Path`, at least one.
-
-    Raises:
-        InputError: if a path does not exist or no image is found.
-    """
-    files = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = (f for f in path.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
-            files.extend(sorted(f for f in inside if f.is_file()))
-        elif path.exists():
-            files.append(path)
-        else:
-            raise InputError(
-                f"{str(path)!r} does not exist; expected an image or folder"
-            )
-    if not files:
-        where = "in " + ", ".join(map(repr, paths)) if paths else "was named"
-        suffixes = ", ".join(IMAGE_SUFFIXES)
-        raise InputError(f"no image {where}; expected files ending in {suffixes}")
-    return files
-
-
-def load(version_dir):
-    """Loads the function that embeds encoded images.
-
-    Args:
-        version_dir: path of one version of an exported model.
-
-    Returns:
-        Callable from a list of encoded images to a float32 array `(count, width)`.
-
-    Raises:
-        InputError: if the folder holds no model or one of another kind.
-    """
-    import tensorflow as tf  # After `start_tensorflow`, as what follows.
-
-    from keras_twins.export.loading import load_function  # It imports TensorFlow.
-
-    function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)
-    return lambda encoded: function(tf.constant(encoded)).numpy()
-
-
-def embed_files(embed, files, batch_size):
-    """Embeds image files in batches.
-
-    Args:
-        embed: as `load` gives.
-        files: list of paths.
-        batch_size: int.
-
-    Yields:
-        float32 arrays `(batch, width)`.
-
-    Raises:
-        ImageError: naming the file that cannot be read or is not an image.
-    """
-    for start in range(0, len(files), batch_size):
-        yield _embed_batch(embed, start, files[start : start + batch_size])
-
-
-def print_embeddings(files, embeddings):
-    for file, embedding in zip(files, embeddings, strict=True):
-        values = " ".join(f"{value:+.4f}" for value in embedding[:_VALUES_PRINTED])
-        print(f"{file}  {values} ...")
-    print(
-        f"{len(files)} embeddings of width {embeddings.shape[1]}; "
-        "--output=embeddings.npz (or .parquet) saves them whole."
-    )
-
-
-def _embed_batch(embed, start, files):
-    import tensorflow as tf  # After `start_tensorflow`.
-
-    encoded = [encode(start + n, file) for n, file in enumerate(files)]
-    try:
-        return embed(encoded)
-    except tf.errors.InvalidArgumentError as error:
-        # A decoder's message does not say which picture of the batch it met.
-        if len(files) > 1:
-            alone = [_embed_batch(embed, start + n, [f]) for n, f in enumerate(files)]
-            return np.concatenate(alone)
-        raise ImageError(start, files[0], errors.reason(error.message)) from error
-
-
-def _embed_at_server(flags, files):
     if flags.server.startswith("grpc"):
-        # The stubs of TensorFlow Serving import it.
-        start_tensorflow(keras=False)
+        start_tensorflow(keras=False)  # The stubs of TensorFlow Serving import it.
     with EmbeddingClient(
         flags.server, flags.model_name, batch_size=flags.batch_size
     ) as client:
         try:
-            yield from client.embed_batches(files)
+            opened = functools.partial(_checked, client, flags.server)
+            _embed(flags, output, files, unreadable, client.model(), opened)
         except ServerError as error:
             raise InputError(f"--server={error}") from error
 
 
-def _with_bar(batches, total):
-    with tqdm(total=total, unit="image", desc="embed") as bar:
-        for batch in batches:
-            bar.update(len(batch))
-            yield batch
+def parse_output(text):
+    """The `Output` of a name: of a file, or of a folder: with a / or without a suffix.
+
+    Raises:
+        InputError: for a name that is neither, or in a folder that does not exist.
+    """
+    path = Path(text)
+    if not text.endswith("/") and path.suffix:
+        try:
+            check_output(path)
+        except InputError as error:
+            raise InputError(f"--output={error}") from error
+        return Output(path, path.with_suffix(".shards"), path.with_suffix(_SKIPPED))
+    if not path.name or not path.parent.is_dir() or path.is_file():
+        raise InputError(f"--output={text}: expected a folder in a folder that exists")
+    return Output(None, path, path.with_name(path.name + _SKIPPED))
+
+
+def _load(version, batch_size):
+    with progress.stage(f"embed: loading {version}"):
+        start_tensorflow(keras=False)
+        return local.ExportedModel(version, batch_size)
+
+
+def _checked(client, url):
+    """A client whose server embeds: else all files would be skipped, one by one."""
+    try:
+        client.embed([Image.new("RGB", (64, 64))])
+    except ImageError as error:
+        raise InputError(
+            f"--server={url} refuses a plain picture, so it would refuse every file: "
+            f"{error.reason}"
+        ) from error
+    return client
+
+
+def _embed(flags, output, files, unreadable, model, open_embedder):
+    if flags.strict and unreadable:
+        raise InputError("{}: {}".format(*unreadable[0]))
+    if output is None:
+        left_out = print_embeddings(files, open_embedder(), flags.strict)
+        _say_skipped(unreadable + left_out, len(files) + len(unreadable))
+        return
+    count, width, left_out = write(
+        output, files, unreadable, model, open_embedder, flags.strict
+    )
+    by = flags.server or model.name
+    where = output.file or f"{output.folder}/"
+    print(f"{count} embeddings of width {width} by {by} are in {where}")
+    _say_skipped(left_out, len(files) + len(unreadable), output.skipped)
+
+
+def write(output, files, unreadable, model, open_embedder, strict=False):
+    """Embeds files that have no embedding yet, and writes all embeddings.
+
+    Args:
+        output: `Output`.
+        files: list of `keras_twins.collection.images.File`, in the order to write.
+        unreadable: list of `(path, reason)` of further files.
+        model: `keras_twins.serving.transports.Model` that embeds.
+        open_embedder: function that gives the model's `Embedder`; it is called where a
+            file has no embedding.
+        strict: bool, whether a file that cannot be read is an error.
+
+    Returns:
+        int, int, list: how many embeddings were written, their width, and `(path,
+        reason)` of the files that have none.
+
+    Raises:
+        InputError: if no file has an embedding, or as `Shards`.
+    """
+    with Shards(output.folder, model) as shards:
+        before = shards.embedded()
+        missing = [file for file in files if before.get(file.path) != file]
+        _say_plan(files, missing, before)
+        left_out = list(unreadable)
+        if missing:
+            embedder = open_embedder()
+            done = len(files) - len(missing)
+            with progress.bar("embed", len(files), "image", done=done) as bar:
+                left_out += bulk.embed_into(
+                    shards, embedder, missing, strict=strict, done=bar.update
+                )
+        skipped.write(output.skipped, left_out)
+        with progress.stage(f"embed: writing {output.file or output.folder}"):
+            count = shards.arrange(files)
+            if not count:
+                reason, _ = skipped.count(left_out)[0]
+                raise InputError(
+                    f"none of {len(left_out)} files has an embedding ({reason}); "
+                    f"{output.skipped} lists them"
+                )
+            return count, _write_file(output.file, shards), left_out
+
+
+def print_embeddings(files, embedder, strict=False):
+    """Prints the first values of embeddings; gives `(path, reason)` of other files."""
+    left_out, count, width = [], 0, 0
+    for start in range(0, len(files), ROWS):
+        paths = [file.path for file in files[start : start + ROWS]]
+        rows, errors = bulk.embed_shard(embedder, paths, strict)
+        without = {error.index for error in errors}
+        named = (path for i, path in enumerate(paths) if i not in without)
+        for path, row in zip(named, rows, strict=True):
+            values = " ".join(f"{value:+.4f}" for value in row[:_VALUES_PRINTED])
+            print(f"{path}  {values} ...")
+            count, width = count + 1, len(row)
+        left_out += [(error.name, error.reason) for error in errors]
+    print(
+        f"{count} embeddings of width {width}; "
+        "--output=embeddings.npz (or .parquet) saves them whole."
+    )
+    return left_out
+
+
+def _write_file(path, shards):
+    """Copies shards into one file, where one is asked for; gives the width."""
+    if path is None:
+        rows, _ = next(shards.batches())
+        return rows.shape[1]
+    with writer(path) as file:
+        for rows, names in shards.batches():
+            file.append(rows, names)
+    return file.width
+
+
+def _say_plan(files, missing, before):
+    """Says what an earlier run left to do, where there was one."""
+    if not before:
+        return
+    changed = sum(file.path in before for file in missing)
+    gone = len(before.keys() - {file.path for file in files})
+    done = len(files) - len(missing)
+    said = [f"{done:,} of {len(files):,} images were embedded before"]
+    said += [f"{changed:,} have changed"] * bool(changed)
+    said += [f"{gone:,} are gone and left out"] * bool(gone)
+    progress.say(f"embed: {', '.join(said)}")
+
+
+def _say_skipped(left_out, count, path=None):
+    if not left_out:
+        return
+    listed = f"; {path} lists them" if path else ""
+    print(f"{len(left_out):,} of {count:,} files are skipped{listed}:")
+    for reason, times in skipped.count(left_out):
+        print(f"{times:>8,}  {reason}")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ import numpy as np
 from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_twins import collection, pictures
+from keras_twins import collection, pictures, progress
 from keras_twins.commands import cli, shared_flags
-from keras_twins.commands.embed import embed_files, load
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.runs.workdir import Workdir
+from keras_twins.serving import local
 
 TAKES_PATHS = True
 
@@ -190,8 +190,8 @@ def of_file(path, queries, k, model_dir=None):
 
 def _embed(embedder, queries, width, path):
     """The embeddings of query images, if they have the width of those in a file."""
-    parts = embed_files(load(embedder), queries, _QUERIES_AT_A_TIME)
-    embedded = np.concatenate(list(parts))
+    with progress.stage(f"neighbours: loading {embedder}"):
+        embedded = local.ExportedModel(embedder, _QUERIES_AT_A_TIME).embed(queries)
     if embedded.shape[1] != width:
         raise InputError(
             f"{embedder} gives embeddings of width {embedded.shape[1]}; those of "

@@ -1,43 +1,90 @@
-"""What a host does to image files, with Pillow, before and beside TensorFlow."""
+"""What a host does to image files, with Pillow, before and beside TensorFlow.
+
+The graph reads most files as they are. Of the others, which `needs_conversion` knows by
+their first bytes, `readable` makes a PNG of the same pixels.
+"""
 
 import io
+import struct
 
-from PIL import Image
+from keras_twins.decode import kinds, pillow
+from keras_twins.decode.pillow import Unreadable
 
 # How the names of files end that are taken for images where a folder is listed.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
+    *(".jp2", ".j2k"),
+)
+# So many bytes of a file say what kind it is: a JPEG may begin with 64 KiB of Exif.
+HEAD_BYTES = 1 << 17
+# The largest width x height that is read, where nobody says another.
+MAX_PIXELS = 178_956_970
 
-# What PNG holds as it is; the graph makes RGB of it as it does of a file.
-_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
-# What Pillow raises for bytes that it cannot read.
-ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+# What the functions below raise: a file that is missing, or that is not read.
+ERRORS = (OSError, Unreadable)
 
 
-def readable(contents):
+def needs_conversion(head):
+    """Whether a file is an image that the graph does not read as it is.
+
+    Args:
+        head: bytes, the first `HEAD_BYTES` of the file, or all of it.
+
+    Returns:
+        bool. True where `readable` makes a PNG of it, or says why it cannot.
+    """
+    kind = kinds.kind_of(head)
+    if kind == kinds.JPEG:
+        return _is_rare_jpeg(head)
+    if kind == kinds.BMP:
+        return not _is_plain_bmp(head)
+    if kind == kinds.WEBP:
+        return head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 2 != 0
+    return kind not in (None, kinds.PNG, kinds.GIF)
+
+
+def is_16_bit(head):
+    """Whether bytes are those of a PNG with samples of 16 bits.
+
+    Args:
+        head: bytes, the first 25 of a file that the graph reads: of what `readable`
+            gave where the file was converted.
+
+    Returns:
+        bool.
+    """
+    return kinds.kind_of(head) == kinds.PNG and head[24:25] == b"\x10"
+
+
+def readable(contents, max_pixels=MAX_PIXELS):
     """The bytes of an image file as every exported model reads them.
 
-    A WebP becomes a PNG of the same pixels, an animated one a PNG of its first frame:
-    models of earlier releases, and servers whose TensorFlow has no WebP decoder, read
-    no WebP. Other bytes stay as they are.
+    What `needs_conversion` becomes a PNG of the first picture's pixels, turned as its
+    orientation says. So does a WebP: models of earlier releases, and servers whose
+    TensorFlow has no WebP decoder, read none. Deep images (16 bits or floats) become a
+    PNG of 16 bits: integers in 0..65535 as they are, floats in 0..1 times 65535, floats
+    in 0..65535 rounded. Other bytes stay as they are.
 
     Args:
         contents: bytes of a file.
+        max_pixels: int. Width x height above which a picture is refused undecoded.
 
     Returns:
         bytes.
 
     Raises:
-        one of `ERRORS`: for a WebP that Pillow cannot read.
+        Unreadable: for a file that should be converted and cannot be.
     """
-    if contents[:4] != b"RIFF" or contents[8:12] != b"WEBP":
+    if kinds.kind_of(contents) != kinds.WEBP and not needs_conversion(contents):
         return contents
-    with Image.open(io.BytesIO(contents)) as image:
-        return png(image)
+    with pillow.opened(io.BytesIO(contents), max_pixels) as image:
+        return pillow.png(image)
 
 
 def png(image):
-    """Encodes a PIL image as PNG, which loses nothing.
+    """Encodes a PIL image as PNG, as `readable` does a file.
 
     Args:
         image: `PIL.Image.Image`.
@@ -46,12 +93,10 @@ def png(image):
         bytes.
 
     Raises:
-        one of `ERRORS`: for an image that Pillow cannot read.
+        Unreadable: for an image that Pillow cannot read.
     """
-    file = io.BytesIO()
-    image = image if image.mode in _PNG_MODES else image.convert("RGB")
-    image.save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    with pillow.refusing():
+        return pillow.png(image)
 
 
 def size(path):
@@ -66,9 +111,33 @@ def size(path):
     Raises:
         one of `ERRORS`: for a file that Pillow cannot read.
     """
-    with Image.open(path) as image:
-        if image.format != "GIF":
-            return image.size
-        # The first frame's own size, which may be less than the canvas's.
-        left, top, right, bottom = image.tile[0][1]
-        return right - left, bottom - top
+    with open(path, "rb") as file, pillow.opened(file, MAX_PIXELS) as image:
+        return pillow.oriented_size(image)
+
+
+def _is_rare_jpeg(head):
+    """Whether a JPEG is coded in a way that TensorFlow's decoder does not know."""
+    at = 2
+    while at + 10 <= len(head):
+        if head[at] != 0xFF:
+            return False
+        marker = head[at + 1]
+        # C4, C8 and CC are no frames; the others say how one is coded.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            huffman, bits = marker in (0xC0, 0xC1, 0xC2), head[at + 4]
+            return not (huffman and bits == 8)
+        if marker == 0xFF:
+            at += 1
+        else:
+            at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return False
+
+
+def _is_plain_bmp(head):
+    """Whether `bmp.decode_bmp` reads a BMP: its rule in Python."""
+    head = head[:66].ljust(66, b"\0")
+    (header_size,) = struct.unpack_from("<I", head, 14)
+    bits, compression = struct.unpack_from("<HI", head, 28)
+    usual = struct.unpack_from("<III", head, 54) == (0xFF0000, 0xFF00, 0xFF)
+    plain = compression == 0 or (compression == 3 and usual)
+    return header_size >= 40 and plain and bits in (8, 24, 32)

@@ -6,6 +6,7 @@ allocates memory for it, and what a decoder of TensorFlow is known to misread ne
 reaches it.
 """
 
+import dataclasses
 import functools
 
 import tensorflow as tf
@@ -25,13 +26,20 @@ from keras_twins.decode.gif import decode_gif
 _JPEG = b"\xff\xd8\xff"
 
 
+@dataclasses.dataclass(frozen=True)
 class ImageDecoder(Decoder):
     """Decodes a JPEG, PNG, BMP, GIF (its first frame) or still WebP to RGB.
 
     Grey and palette images become RGB, an alpha channel is dropped (as
     `PIL.Image.convert("RGB")` does) and 16-bit samples keep their high byte. An element
     is a uint8 tensor `(height, width, 3)`.
+
+    Attributes:
+        levels: None, or `(low, high)`, which samples of 16 bits become 0 and 255, what
+            lies between them in proportion. Files of 8 bits are as they are.
     """
+
+    levels: tuple[int, int] | None = None
 
     input_name = "image_bytes"
 

@@ -1,0 +1,239 @@
+"""Images in, embeddings out: in batches, several at a time.
+
+What embeds a batch is a transport: a server's, or a model's in this process.
+"""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+import random
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_twins.decode import errors
+from keras_twins.errors import InputError
+from keras_twins.serving.client_images import ImageError, Picture, encode
+from keras_twins.serving.transports import Model, Refused, Unavailable
+
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 10.0
+# Stays clear of what servers and proxies take, also when it is written as base64.
+_REQUEST_BYTES = 16 * 2**20
+
+
+class _Image(NamedTuple):
+    index: int
+    given: Picture
+    encoded: bytes
+
+
+class Outcome(NamedTuple):
+    """What became of one batch of images.
+
+    Attributes:
+        rows: float32 array `(n, width)`, the embeddings of those that have one, in
+            their order; `(0, 0)` where none has.
+        errors: list of `ImageError`, of the others, in their order.
+    """
+
+    rows: npt.NDArray[np.float32]
+    errors: list[ImageError]
+
+
+class Embedder:
+    """Embeds images through a transport.
+
+    Args:
+        transport: see `keras_twins.serving.transports`.
+        retries: int. How often a batch is tried again.
+        batch_size: int. Images in a batch.
+        batches_at_a_time: int.
+    """
+
+    def __init__(self, transport, retries, batch_size, batches_at_a_time):
+        self._transport = transport
+        self._retries = retries
+        self._batch_size = batch_size
+        self._batches_at_a_time = batches_at_a_time
+
+    def embed(self, images: Iterable[Picture]) -> npt.NDArray[np.float32]:
+        """Embeds images.
+
+        Args:
+            images: iterable of paths, bytes of encoded pictures, uint8 arrays
+                `(height, width, 3)` or PIL images, mixed as one likes.
+
+        Returns:
+            float32 array `(N, width)`, in the order of the images; `(0, 0)` for no
+            image, since no server is asked then.
+
+        Raises:
+            ImageError: naming the first image that cannot be read or that the server
+                refuses.
+            ServerError: if the server is not there, has no such model, takes too long
+                or fails.
+        """
+        batches = list(self.embed_batches(images))
+        return np.concatenate(batches) if batches else np.zeros((0, 0), np.float32)
+
+    def embed_batches(
+        self, images: Iterable[Picture]
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Embeds images one batch after the other, for more than memory holds.
+
+        Args:
+            images: as `embed`. An iterator is read only as far as requests are sent.
+
+        Yields:
+            float32 arrays `(batch, width)`, in the order of the images.
+
+        Raises:
+            ImageError, ServerError: as `embed`.
+        """
+        for outcome in self.outcomes(images):
+            if outcome.errors:
+                raise outcome.errors[0]
+            yield outcome.rows
+
+    def outcomes(self, images: Iterable[Picture]) -> Iterator[Outcome]:
+        """Embeds images one batch after the other, and says which have no embedding.
+
+        An image that cannot be read, or is refused, costs no other its embedding and is
+        never blamed for another.
+
+        Args:
+            images: as `embed_batches`.
+
+        Yields:
+            `Outcome` of each batch, in the order of the images.
+
+        Raises:
+            ServerError: as `embed`.
+        """
+        if isinstance(images, (str, bytes, os.PathLike)):
+            raise InputError(
+                f"images: expected a list; got one {type(images).__name__}"
+            )
+        pending: collections.deque[concurrent.futures.Future] = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(self._batches_at_a_time) as pool:
+            try:
+                numbered = enumerate(images)
+                while batch := list(itertools.islice(numbered, self._batch_size)):
+                    pending.append(pool.submit(self._embed, batch))
+                    if len(pending) > self._batches_at_a_time:
+                        yield self._first_outcome(pending)
+                while pending:
+                    yield self._first_outcome(pending)
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def model(self) -> Model:
+        """Which model embeds now.
+
+        Raises:
+            ServerError: as `embed`.
+        """
+        return self._try(self._transport.model)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _first_outcome(self, pending):
+        images, errors_before, answer = pending.popleft().result()
+        if not isinstance(answer, Refused):
+            return _outcome([answer], errors_before)
+        if pending:
+            # A server that runs several requests as one batch refuses them all for one
+            # image. So what fails is asked again when nothing else is on its way.
+            concurrent.futures.wait(pending)
+            return _outcome(*self._embed_or_narrow_down(images, errors_before))
+        return _outcome(*self._narrow_down(images, answer, errors_before))
+
+    def _embed(self, batch):
+        """The images of a batch that can be read, errors of the others, and an answer.
+
+        The answer is the embeddings, or `Refused`.
+        """
+        images, unreadable = [], []
+        for index, given in batch:
+            try:
+                images.append(_Image(index, given, encode(index, given)))
+            except ImageError as error:
+                unreadable.append(error)
+        try:
+            return images, unreadable, self._ask(images)
+        except Refused as refused:
+            if self._transport.meets_others:
+                return images, unreadable, refused
+            parts, found = self._narrow_down(images, refused, unreadable)
+            return images, found, _concatenated(parts)
+
+    def _embed_or_narrow_down(self, images, found):
+        try:
+            return [self._ask(images)], found
+        except Refused as refused:
+            return self._narrow_down(images, refused, found)
+
+    def _narrow_down(self, images, refused, found):
+        """The embeddings of images that are refused together, in parts, and errors."""
+        if len(images) == 1:
+            index, given, _ = images[0]
+            error = ImageError(index, given, errors.reason(str(refused)))
+            return [], [*found, error]
+        middle, parts = len(images) // 2, []
+        for half in images[:middle], images[middle:]:
+            more, found = self._embed_or_narrow_down(half, found)
+            parts += more
+        return parts, found
+
+    def _ask(self, images):
+        return _concatenated(
+            self._try(self._transport.embed, part)
+            for part in _requests([image.encoded for image in images])
+        )
+
+    def _try(self, function, *arguments):
+        pause = _FIRST_PAUSE_SECONDS
+        for _ in range(self._retries):
+            try:
+                return function(*arguments)
+            except Unavailable:
+                # Drawn, so that clients that failed together do not return together.
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        return function(*arguments)
+
+
+def _outcome(parts, found):
+    return Outcome(_concatenated(parts), sorted(found, key=lambda error: error.index))
+
+
+def _concatenated(parts):
+    parts = [part for part in parts if len(part)]
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+def _requests(encoded):
+    """Splits images into requests of `_REQUEST_BYTES`, or of one larger image."""
+    request, size = [], 0
+    for image in encoded:
+        if request and size + len(image) > _REQUEST_BYTES:
+            yield request
+            request, size = [], 0
+        request.append(image)
+        size += len(image)
+    if request:
+        yield request
