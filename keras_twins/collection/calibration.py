@@ -130,6 +130,9 @@ def calibrate(
       lie above it are expected to be copies; at most that and two standard deviations,
       since few pairs say little. Of these copies, those below the threshold fail.
 
+    The precision that is told is at most n / (n + 1) for n pairs: a few pairs that seem
+    right promise nothing.
+
     Args:
         of_copies: dict of arrays, as `copies` gives.
         found: float array, the similarities of pairs of the collection.
@@ -158,7 +161,9 @@ def calibrate(
     threshold = thresholds[at]
     return Calibration(
         float(threshold),
-        float(expected[at]) if passing[at] else None,
+        float(min(expected[at], passing[at] / (passing[at] + 1)))
+        if passing[at]
+        else None,
         {name: float((s >= threshold).mean()) for name, s in of_copies.items()},
         len(next(iter(of_copies.values()))),
     )

@@ -12,6 +12,8 @@ from keras_twins.collection.quality import Found
 UNREADABLE, ALONE = "unreadable", "unlike its neighbours"
 
 _NEIGHBOURS = 10
+# The score of a file that cannot be read; no check gives as much.
+_HIGHEST = 100.0
 # A row is alone where its neighbours are so many times as far from it as from theirs.
 _ALONE = 1.6
 # A check that flags more than this share finds what is common, which is less odd.
@@ -66,7 +68,7 @@ def outliers(
         InputError: for embeddings that hold NaN or infinity.
     """
     best = {
-        row: Outlier(row, np.inf, UNREADABLE, reason)
+        row: Outlier(row, _HIGHEST, UNREADABLE, reason)
         for row, reason in pictures.unreadable.items()
     }
     factors, similarity = local_outlier_factors(embeddings, seed)
