@@ -7,7 +7,7 @@ import pytest
 
 EXAMPLES = {
     "augment": ["TwoViews", "preset"],
-    "collection": ["Neighbours", "write"],
+    "collection": ["Neighbours", "duplicates", "leaks", "outliers", "write"],
     "data": [
         "describe",
         "evaluation_pipeline",

@@ -75,6 +75,18 @@ def duplicates(
     Raises:
         ValueError: for embeddings and pictures that do not fit.
         InputError: for embeddings that hold NaN or infinity.
+
+    Examples:
+        >>> import tempfile, keras_twins as kt, numpy as np
+        >>> from PIL import Image
+        >>> folder = tempfile.mkdtemp()
+        >>> paths = [f"{folder}/{name}" for name in ("a.png", "b.png", "c.bmp")]
+        >>> for path, level in zip(paths, (50, 200, 50)):
+        ...     Image.new("RGB", (64, 64), (level, level, level)).save(path)
+        >>> pictures = kt.collection.measure_all(paths)
+        >>> [group] = kt.collection.duplicates(np.eye(3), pictures).groups
+        >>> [paths[row][-5:] for row in group.rows], group.kinds
+        (['c.bmp', 'a.png'], ['keep', 'exact'])
     """
     if len(embeddings) != len(pictures.paths):
         raise ValueError(

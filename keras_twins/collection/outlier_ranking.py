@@ -66,6 +66,15 @@ def outliers(
 
     Raises:
         InputError: for embeddings that hold NaN or infinity.
+
+    Examples:
+        >>> import keras_twins as kt, numpy as np
+        >>> rows = np.random.default_rng(0).normal([4, 0, 0], 0.2, size=(50, 3))
+        >>> rows[7] = [0, 4, 0]
+        >>> pictures = kt.collection.measure_all(["gone.png"] * 50)
+        >>> [found] = kt.collection.outliers(rows, pictures, [])
+        >>> found.row, found.check
+        (7, 'unlike its neighbours')
     """
     best = {
         row: Outlier(row, _HIGHEST, UNREADABLE, reason)
