@@ -105,7 +105,7 @@ def write_tables(found: Audit, folder: StrPath) -> None:
         columns = zip(group.rows, group.kinds, group.similarities, strict=True)
         for place, (row, kind, similarity) in enumerate(columns):
             keep = "no" if place else "yes"
-            same.append((number, paths[row], kind, f"{similarity:.4f}", keep))
+            same.append((str(number), paths[row], kind, f"{similarity:.4f}", keep))
     odd = [("path", "score", "reason")]
     for one in found.outliers:
         odd.append((paths[one.row], f"{one.score:.3f}", f"{one.check}: {one.reason}"))

@@ -90,7 +90,9 @@ def copies(
     rng = np.random.default_rng(seed)
     count = min(samples, len(pictures.rows))
     chosen = np.sort(rng.choice(len(pictures.rows), count, replace=False))
-    looks, sizes, pairs = [], [], {name: [] for name in CHANGES}
+    looks: list[npt.NDArray[np.uint8]] = []
+    sizes: list[tuple[int, int]] = []
+    pairs: dict[str, list[tuple[int, int]]] = {name: [] for name in CHANGES}
     for at in chosen:
         try:
             image = measures.open_picture(pictures.paths[pictures.rows[at]])
@@ -106,9 +108,9 @@ def copies(
             sizes.append(altered.size)
     if not looks:
         return {}
-    stack, sizes = np.stack(looks), np.array(sizes)
+    stack, sides = np.stack(looks), np.array(sizes)
     return {
-        name: alike.similarities(stack, sizes, these)[0]
+        name: alike.similarities(stack, sides, these)[0]
         for name, these in pairs.items()
     }
 
@@ -136,7 +138,7 @@ def calibrate(
     Args:
         of_copies: dict of arrays, as `copies` gives.
         found: float array, the similarities of pairs of the collection.
-        mirrored: float array, those of the same pairs with one picture mirrored.
+        mirrored: float array, those of pairs of the same pictures with one mirrored.
         precision: float in 0..1, the expected precision that is asked for.
 
     Returns:

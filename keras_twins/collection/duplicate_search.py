@@ -23,6 +23,8 @@ from keras_twins.collection.nearest_others import nearest_others
 _BY_EMBEDDING, _BY_PIXELS = 8, 4
 # From this share of the area on, one picture shows all of the other.
 _ALL = 0.97
+# From this similarity on, a picture is like its own mirror image.
+_OWN_MIRROR = 0.5
 # From this cosine on, two embeddings are the same up to rounding.
 _SAME_COSINE = 1.0 - 1e-5
 
@@ -108,8 +110,8 @@ def duplicates(
         compared = len(pairs)
         if compared:
             of_copies = calibration.copies(pictures, seed=seed)
-            columns = _columns(pictures, numbers)
-            calibrated = _add_near(*columns, pairs, of_copies, precision, matches)
+            looks, sizes = _columns(pictures, numbers)
+            calibrated = _add_near(looks, sizes, pairs, of_copies, precision, matches)
     worth = functools.partial(_worth, measured=measured)
     groups = make_groups(members, kinds, matches, worth)
     return Duplicates(groups, calibrated, compared)
@@ -161,10 +163,14 @@ def _pairs(others):
 
 
 def _features(look):
-    """The pixels of a small picture as a vector, without its brightness."""
+    """A small picture as a vector: what differs from the mean colour, and that.
+
+    The mean counts little, except for pictures that have nothing else.
+    """
     halves = look.reshape(alike.SIDE // 2, 2, alike.SIDE // 2, 2, 3)
     halves = halves.mean(axis=(1, 3), dtype=np.float32)
-    return (halves - halves.mean(axis=(0, 1))).ravel()
+    mean = halves.mean(axis=(0, 1))
+    return np.concatenate([(halves - mean).ravel(), mean + 1])
 
 
 def _columns(pictures, numbers):
@@ -181,11 +187,7 @@ def _columns(pictures, numbers):
 def _add_near(looks, sizes, pairs, of_copies, precision, matches):
     """Adds the pairs that pass the threshold, and gives the `Calibration`."""
     found, shares = alike.similarities(looks, sizes, pairs)
-    mirrored, _ = alike.similarities(
-        np.concatenate([looks, looks[:, :, ::-1]]),
-        np.concatenate([sizes, sizes]),
-        pairs + [0, len(looks)],
-    )
+    mirrored = _mirrored(looks, sizes, pairs)
     calibrated = calibration.calibrate(of_copies, found, mirrored, precision)
     if calibrated.threshold is not None:
         for i in np.flatnonzero(found >= calibrated.threshold):
@@ -193,6 +195,19 @@ def _add_near(looks, sizes, pairs, of_copies, precision, matches):
             a, b = pairs[i].tolist()
             matches[a, b] = kind, float(found[i])
     return calibrated
+
+
+def _mirrored(looks, sizes, pairs):
+    """The similarities of pairs whose second picture is mirrored.
+
+    Pairs with a picture that is like its own mirror image, such as a black one, are
+    left out: they say nothing.
+    """
+    both = np.concatenate([looks, looks[:, :, ::-1]]), np.concatenate([sizes, sizes])
+    seconds, of_pairs = np.unique(pairs[:, 1], return_inverse=True)
+    own, _ = alike.similarities(*both, np.stack([seconds, seconds + len(looks)], 1))
+    tells = own[of_pairs] < _OWN_MIRROR
+    return alike.similarities(*both, pairs[tells] + [0, len(looks)])[0]
 
 
 def _worth(row, measured):

@@ -130,13 +130,17 @@ def measure_all(
         `Pictures`.
     """
     names = [os.fspath(path) for path in paths]
-    found, unreadable, missing = {}, {}, []
+    found: dict[int, Measures] = {}
+    unreadable: dict[int, str] = {}
+    missing: list[int] = []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for row, measured in enumerate(pool.map(_measure_or_reason, names)):
             if measured is None:
                 missing.append(row)
+            elif isinstance(measured, str):
+                unreadable[row] = measured
             else:
-                (unreadable if isinstance(measured, str) else found)[row] = measured
+                found[row] = measured
             done(1)
     rows = np.array(list(found), np.int64)
     return Pictures(names, rows, list(found.values()), unreadable, missing)

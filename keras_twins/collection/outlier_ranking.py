@@ -72,8 +72,8 @@ def outliers(
         >>> rows = np.random.default_rng(0).normal([4, 0, 0], 0.2, size=(50, 3))
         >>> rows[7] = [0, 4, 0]
         >>> pictures = kt.collection.measure_all(["gone.png"] * 50)
-        >>> [found] = kt.collection.outliers(rows, pictures, [])
-        >>> found.row, found.check
+        >>> found = kt.collection.outliers(rows, pictures, [])
+        >>> found[0].row, found[0].check
         (7, 'unlike its neighbours')
     """
     best = {
