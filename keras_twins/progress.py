@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -22,19 +22,26 @@ class Bar(Protocol):
     def update(self, n: int = 1) -> object: ...
 
 
-def say(text: str) -> None:
+def say(text: str, file: TextIO | None = None) -> None:
     """Prints a line on stderr, where it is no part of what a command answers."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=file or sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def stage(text: str) -> Iterator[None]:
+def stage(
+    text: str, *, shown: bool = True, file: TextIO | None = None
+) -> Iterator[None]:
     """Says what is done in the scope, if it takes more than two seconds.
 
     Args:
         text: str, a line without its end.
+        shown: bool, False for saying nothing at all.
+        file: where to say it. Defaults to stderr.
     """
-    timer = threading.Timer(_PATIENCE, say, [text])
+    if not shown:
+        yield
+        return
+    timer = threading.Timer(_PATIENCE, say, [text, file])
     timer.daemon = True
     timer.start()
     try:
@@ -55,7 +62,7 @@ def bar(
     Args:
         text: str, what is being done.
         total: int, how much there is to do, or None where nobody knows.
-        unit: str, what is counted, in the singular.
+        unit: str, what is counted, in the plural.
         done: int, how much was done before.
         shown: bool, False for no progress at all.
 
@@ -70,7 +77,7 @@ def bar(
     counted = tqdm(
         desc=text,
         total=total,
-        unit=unit,
+        unit=f" {unit}",
         initial=done,
         delay=_PATIENCE,
         disable=not shown,
@@ -110,4 +117,4 @@ class _Lines:
         left = ""
         if self._total is not None and rate and self._done < self._total:
             left = f", {tqdm.format_interval((self._total - self._done) / rate)} left"
-        say(f"{self._text}: {self._done:,}{of} {self._unit}s, {rate:.3g}/s{left}")
+        say(f"{self._text}: {self._done:,}{of} {self._unit}, {rate:.3g}/s{left}")

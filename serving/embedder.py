@@ -27,7 +27,7 @@ _REQUEST_BYTES = 16 * 2**20
 
 
 class _Image(NamedTuple):
-    index: int
+    place: int
     given: Picture
     encoded: bytes
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
 from keras_twins.serving.embedder import Embedder
 from keras_twins.serving.transports import Model, Refused
 
@@ -15,7 +16,7 @@ _FILES = ("saved_model.pb", "variables/variables.index")
 class ExportedModel(Embedder):
     """Embeds image files with one version of an exported model.
 
-    Each core reads and embeds a batch of its own.
+    While one batch is embedded, others are read and converted.
 
     Args:
         version_dir: path of the version's folder.
@@ -26,8 +27,9 @@ class ExportedModel(Embedder):
     """
 
     def __init__(self, version_dir, batch_size=32):
-        cores = len(os.sched_getaffinity(0))
-        super().__init__(_Transport(version_dir), 0, batch_size, cores)
+        # One more than keeps every core busy: a batch also waits, for the disk.
+        at_a_time = len(os.sched_getaffinity(0)) + 1
+        super().__init__(_Transport(version_dir), 0, batch_size, at_a_time)
 
 
 def describe(version_dir):
@@ -49,8 +51,7 @@ class _Transport:
         # TensorFlow starts when a model is loaded, not when a client is imported.
         import tensorflow as tf
 
-        from keras_twins.export.loading import load_function
-        from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
+        from keras_twins.export.loading import load_function  # It imports TensorFlow.
 
         self._tf = tf
         self._function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)

@@ -79,6 +79,28 @@ def look_at(paths: Iterable[str]) -> tuple[list[File], list[tuple[str, str]]]:
     return files, missing
 
 
+def named_in_utf_8(
+    files: Iterable[File],
+) -> tuple[list[File], list[tuple[str, str]]]:
+    """Files that Parquet can name, and `(path, reason)` of the others."""
+    named, others = [], []
+    for file in files:
+        if file.path.isascii() or _is_utf_8(file.path):
+            named.append(file)
+        else:
+            reason = "its name is not UTF-8, which Parquet requires; write a .npz file"
+            others.append((file.path, reason))
+    return named, others
+
+
+def _is_utf_8(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _walk(folder):
     try:
         return listing.walk(folder, IMAGE_SUFFIXES)

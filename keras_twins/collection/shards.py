@@ -70,12 +70,11 @@ class Shards:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         if not any(self._folder.iterdir()):
             self._folder.rmdir()
-
-    def __len__(self) -> int:
-        return len(self._paths())
 
     def embedded(self) -> dict[str, File]:
         """The files that have an embedding, by path, as they were when they got it."""

@@ -11,7 +11,6 @@ With a server over REST (http://, https://) TensorFlow is not needed.
 
 import functools
 from pathlib import Path
-from typing import NamedTuple
 
 from absl import flags as absl_flags
 from absl import logging
@@ -19,8 +18,9 @@ from PIL import Image
 
 from keras_twins import listing, progress
 from keras_twins.collection import bulk, images, skipped
-from keras_twins.collection.files import check_output, writer
-from keras_twins.collection.shards import ROWS, Shards
+from keras_twins.collection.bulk import Output
+from keras_twins.collection.files import check_output
+from keras_twins.collection.shards import ROWS
 from keras_twins.commands import cli
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
@@ -32,20 +32,6 @@ TAKES_PATHS = True
 
 _VALUES_PRINTED = 4
 _SKIPPED = ".skipped.csv"
-
-
-class Output(NamedTuple):
-    """Where embeddings go.
-
-    Attributes:
-        file: path of the file to write at the end, or None where shards are asked for.
-        folder: path of the shards.
-        skipped: path of the list of the files that have no embedding.
-    """
-
-    file: Path | None
-    folder: Path
-    skipped: Path
 
 
 def define_flags(flags):
@@ -98,9 +84,12 @@ def main(flags, paths):
             "expected one of --model_dir, an exported model's folder, and --server"
         )
     version = newest_version(flags.model_dir) if flags.model_dir else None
-    with progress.stage(f"embed: listing {', '.join(paths)}"):
+    with progress.stage("embed: listing files"):
         found, ignored = images.find(paths)
         files, unreadable = images.look_at(found)
+    if output is not None and output.is_parquet:
+        files, unnamed = images.named_in_utf_8(files)
+        unreadable += unnamed
     if ignored:
         progress.say(f"embed: {listing.say_ignored(ignored)}")
     # Python's warnings and TensorFlow's would stand between the lines of a user.
@@ -140,8 +129,8 @@ def parse_output(text):
 
 
 def _load(version, batch_size):
+    start_tensorflow(keras=False)
     with progress.stage(f"embed: loading {version}"):
-        start_tensorflow(keras=False)
         return local.ExportedModel(version, batch_size)
 
 
@@ -161,64 +150,34 @@ def _embed(flags, output, files, unreadable, model, open_embedder):
     if flags.strict and unreadable:
         raise InputError("{}: {}".format(*unreadable[0]))
     if output is None:
-        left_out = print_embeddings(files, open_embedder(), flags.strict)
-        _say_skipped(unreadable + left_out, len(files) + len(unreadable))
+        print_embeddings(files, unreadable, open_embedder(), flags.strict)
         return
-    count, width, left_out = write(
+    count, width, left_out = bulk.write(
         output, files, unreadable, model, open_embedder, flags.strict
     )
     by = flags.server or model.name
     where = output.file or f"{output.folder}/"
     print(f"{count} embeddings of width {width} by {by} are in {where}")
-    _say_skipped(left_out, len(files) + len(unreadable), output.skipped)
+    if left_out:
+        print(
+            f"{len(left_out):,} of {len(files) + len(unreadable):,} files are skipped; "
+            f"{output.skipped} lists them:"
+        )
+        for reason, times in skipped.count(left_out):
+            print(f"{times:>8,}  {reason}")
 
 
-def write(output, files, unreadable, model, open_embedder, strict=False):
-    """Embeds files that have no embedding yet, and writes all embeddings.
+def print_embeddings(files, unreadable, embedder, strict=False):
+    """Prints the first values of embeddings, and on stderr why others have none.
 
     Args:
-        output: `Output`.
-        files: list of `keras_twins.collection.images.File`, in the order to write.
-        unreadable: list of `(path, reason)` of further files.
-        model: `keras_twins.serving.transports.Model` that embeds.
-        open_embedder: function that gives the model's `Embedder`; it is called where a
-            file has no embedding.
-        strict: bool, whether a file that cannot be read is an error.
-
-    Returns:
-        int, int, list: how many embeddings were written, their width, and `(path,
-        reason)` of the files that have none.
+        files, unreadable, strict: as of `keras_twins.collection.bulk.write`.
+        embedder: `keras_twins.serving.embedder.Embedder`.
 
     Raises:
-        InputError: if no file has an embedding, or as `Shards`.
+        InputError: if no file has an embedding.
     """
-    with Shards(output.folder, model) as shards:
-        before = shards.embedded()
-        missing = [file for file in files if before.get(file.path) != file]
-        _say_plan(files, missing, before)
-        left_out = list(unreadable)
-        if missing:
-            embedder = open_embedder()
-            done = len(files) - len(missing)
-            with progress.bar("embed", len(files), "image", done=done) as bar:
-                left_out += bulk.embed_into(
-                    shards, embedder, missing, strict=strict, done=bar.update
-                )
-        skipped.write(output.skipped, left_out)
-        with progress.stage(f"embed: writing {output.file or output.folder}"):
-            count = shards.arrange(files)
-            if not count:
-                reason, _ = skipped.count(left_out)[0]
-                raise InputError(
-                    f"none of {len(left_out)} files has an embedding ({reason}); "
-                    f"{output.skipped} lists them"
-                )
-            return count, _write_file(output.file, shards), left_out
-
-
-def print_embeddings(files, embedder, strict=False):
-    """Prints the first values of embeddings; gives `(path, reason)` of other files."""
-    left_out, count, width = [], 0, 0
+    left_out, count, width = list(unreadable), 0, 0
     for start in range(0, len(files), ROWS):
         paths = [file.path for file in files[start : start + ROWS]]
         rows, errors = bulk.embed_shard(embedder, paths, strict)
@@ -229,44 +188,14 @@ def print_embeddings(files, embedder, strict=False):
             print(f"{path}  {values} ...")
             count, width = count + 1, len(row)
         left_out += [(error.name, error.reason) for error in errors]
+    for path, reason in left_out:
+        progress.say(f"skipped {path}: {reason}")
+    if not count:
+        raise InputError(f"none of {len(left_out)} files has an embedding")
     print(
         f"{count} embeddings of width {width}; "
         "--output=embeddings.npz (or .parquet) saves them whole."
     )
-    return left_out
-
-
-def _write_file(path, shards):
-    """Copies shards into one file, where one is asked for; gives the width."""
-    if path is None:
-        rows, _ = next(shards.batches())
-        return rows.shape[1]
-    with writer(path) as file:
-        for rows, names in shards.batches():
-            file.append(rows, names)
-    return file.width
-
-
-def _say_plan(files, missing, before):
-    """Says what an earlier run left to do, where there was one."""
-    if not before:
-        return
-    changed = sum(file.path in before for file in missing)
-    gone = len(before.keys() - {file.path for file in files})
-    done = len(files) - len(missing)
-    said = [f"{done:,} of {len(files):,} images were embedded before"]
-    said += [f"{changed:,} have changed"] * bool(changed)
-    said += [f"{gone:,} are gone and left out"] * bool(gone)
-    progress.say(f"embed: {', '.join(said)}")
-
-
-def _say_skipped(left_out, count, path=None):
-    if not left_out:
-        return
-    listed = f"; {path} lists them" if path else ""
-    print(f"{len(left_out):,} of {count:,} files are skipped{listed}:")
-    for reason, times in skipped.count(left_out):
-        print(f"{times:>8,}  {reason}")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main(flags, paths):
         Run.read(workdir, **changed),
         protocol=flags.probe,
         fine_tune=percentages,
-        verbose=shared_flags.on_terminal(),
+        verbose=1,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import flags as absl_flags
 
+from keras_twins import progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
@@ -101,15 +102,19 @@ def export(run, output, file_format="saved_model", precision=None):
     metadata = {"config": run.config.to_dict()}
     if run.workdir.evaluation.exists():
         metadata["evaluation"] = json.loads(run.workdir.evaluation.read_text())
+    with progress.stage("opening the encoder"):
+        encoder = run.trained_encoder()
+    checking = "writing the model, and checking that it answers as the encoder does"
     try:
-        version = write(
-            run.trained_encoder(),
-            output,
-            run.config.evaluation.image_size,
-            resize=run.config.evaluation.resize,
-            precision=precision,
-            metadata=metadata,
-        )
+        with progress.stage(checking):
+            version = write(
+                encoder,
+                output,
+                run.config.evaluation.image_size,
+                resize=run.config.evaluation.resize,
+                precision=precision,
+                metadata=metadata,
+            )
     except (exports.ExportError, OSError, ValueError) as error:
         raise InputError(f"--output={output}: {error}") from error
     print(f"exported to {version}")

@@ -62,7 +62,7 @@ def main(flags, paths):
     queries = [pathlib.Path(path) for path in paths]
     output = shared_flags.check_output(flags.output, ".png")
     if flags.workdir:
-        found = of_run(flags.workdir, queries, flags.k, shared_flags.on_terminal())
+        found = of_run(flags.workdir, queries, flags.k, verbose=1)
     else:
         found = of_file(flags.embeddings, queries, flags.k, flags.model_dir)
     for query, *near in found:
@@ -113,11 +113,12 @@ def of_run(folder, queries, k, verbose=0):
     features, labels = evaluation.embed(encoder, trained.batches, verbose=verbose)
     check_features("training", features)
     embedded = np.asarray(encoder(np.stack(pixels), training=False))
-    rows, similarities = collection.Neighbours(features).search(
-        embedded, min(k, len(features))
-    )
+    with progress.stage("searching, and reading what was found", shown=bool(verbose)):
+        rows, similarities = collection.Neighbours(features).search(
+            embedded, min(k, len(features))
+        )
+        found = _pixels_of(trained.batches, rows.ravel())
     classes = pictures.names(labels, trained.class_names, len(features))
-    found = _pixels_of(trained.batches, rows.ravel())
     return [
         [(query.name, 1.0, shown)]
         + [
@@ -174,7 +175,8 @@ def of_file(path, queries, k, model_dir=None):
     embedded = read.embeddings[own]
     if embedder is not None:
         embedded[own < 0] = _embed(embedder, others, embedded.shape[1], path)
-    rows, similarities = searched.search(embedded, min(k + 1, len(read.paths)))
+    with progress.stage(f"searching {len(read.paths):,} embeddings"):
+        rows, similarities = searched.search(embedded, min(k + 1, len(read.paths)))
     found = []
     for query, own_row, near, cosines in zip(
         queries, own, rows, similarities, strict=True

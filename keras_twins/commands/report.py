@@ -4,7 +4,7 @@ import importlib.util
 
 from absl import flags as absl_flags
 
-from keras_twins import files
+from keras_twins import files, progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
@@ -61,23 +61,26 @@ def write(workdirs, output):
     from keras_twins.runs.run import Run
 
     runs = [Run.read(workdir) for workdir in workdirs]
-    shown = [
-        page.Run(
-            records.read(run),
-            looks=_or_reason(_look, run),
-            views=_or_reason(_views, run),
-        )
-        for run in runs
-    ]
-    files.write_text(output, page.render(shown))
+    shown = []
+    for workdir, run in zip(workdirs, runs, strict=True):
+        with progress.stage(f"reading {workdir.path}"):
+            record = records.read(run)
+        looks = _or_reason(_look, run)
+        with progress.stage("drawing views"):
+            views = _or_reason(_views, run)
+        shown.append(page.Run(record, looks=looks, views=views))
+    with progress.stage("drawing the page"):
+        files.write_text(output, page.render(shown))
 
 
 def _look(run):
     from keras_twins.report import looks  # It imports TensorFlow.
     from keras_twins.runs import images
 
-    encoder = run.trained_encoder()
-    return looks.look(encoder, images.test_images(run, looks.IMAGES))
+    with progress.stage("opening the encoder and the images"):
+        encoder = run.trained_encoder()
+        shown = images.test_images(run, looks.IMAGES)
+    return looks.look(encoder, shown)
 
 
 def _views(run):

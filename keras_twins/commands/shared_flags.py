@@ -1,7 +1,6 @@
 """Flags that several commands have, and what they are checked for."""
 
 import pathlib
-import sys
 
 from absl import flags as absl_flags
 from ml_collections import config_flags
@@ -51,8 +50,3 @@ def check_output(path, suffix):
     if not output.absolute().parent.is_dir():
         raise InputError(f"--output={output}: there is no such folder")
     return output
-
-
-def on_terminal():
-    """Whether somebody watches: 1 where progress bars are to be shown, else 0."""
-    return int(sys.stdout.isatty())

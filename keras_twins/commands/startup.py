@@ -7,6 +7,8 @@ import tempfile
 
 from absl import logging
 
+from keras_twins import progress
+
 
 def start_tensorflow(keras: bool = True) -> None:
     """Imports TensorFlow without what its C++ parts say before a level can be set.
@@ -30,7 +32,12 @@ def start_tensorflow(keras: bool = True) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
+    with (
+        open(stderr, "w", closefd=False) as shown,
+        # In a log, a user's mistake stays one line.
+        progress.stage("starting TensorFlow", shown=shown.isatty(), file=shown),
+        tempfile.TemporaryFile() as aside,
+    ):
         os.dup2(aside.fileno(), 2)
         gc.disable()
         try:

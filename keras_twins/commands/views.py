@@ -5,7 +5,7 @@ import textwrap
 from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_twins import pictures
+from keras_twins import pictures, progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 
@@ -29,7 +29,8 @@ def main(flags, paths):
     start_tensorflow()
     from keras_twins.runs.run import Run  # It imports TensorFlow.
 
-    draw(Run(config), output)
+    with progress.stage(f"listing {config.dataset} and drawing its views"):
+        draw(Run(config), output)
     print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
 
 

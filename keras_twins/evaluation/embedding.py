@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tqdm import tqdm
 
+from keras_twins import progress
 from keras_twins.collection import files
 from keras_twins.errors import InputError
 from keras_twins.evaluation.growing import GrowingArray
@@ -154,15 +154,12 @@ def _batches(dataset):
 def _progress(batches, verbose):
     """Iterates over batches, with a progress bar."""
     total = int(batches.cardinality())
-    bar = tqdm(
-        batches.prefetch(tf.data.AUTOTUNE),
-        desc="embedding",
-        total=total if total >= 0 else None,
-        unit="batch",
-        disable=not verbose,
-    )
+    total = total if total >= 0 else None
     try:
-        yield from bar
+        with progress.bar("embedding", total, "batches", shown=bool(verbose)) as bar:
+            for batch in batches.prefetch(tf.data.AUTOTUNE):
+                yield batch
+                bar.update()
     except tf.errors.InvalidArgumentError as error:
         if "Cannot batch tensors with different shapes" not in error.message:
             raise

@@ -4,8 +4,11 @@ import warnings
 
 import numpy as np
 
+from keras_twins.collection import Neighbours
+
 # Fewer points make no neighbourhoods that UMAP could keep.
 _FEWEST = 32
+_NEIGHBOURS = 15
 
 
 def project(features, seed=0):
@@ -45,9 +48,19 @@ def _normalise(features):
 
 
 def _umap(umap, features, seed):
+    features = features.astype(np.float32)
+    # UMAP would search as well, by code that each process compiles anew: that takes as
+    # long as all the rest of the map.
+    rows, cosines = Neighbours(features).search(features, _NEIGHBOURS)
+    distances = np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0))
     with warnings.catch_warnings():
-        # A seed means one thread, and points alone in their corner: both are meant.
+        # A seed means one thread, points alone in their corner, and neighbours without
+        # an index for further points: all are meant.
         warnings.simplefilter("ignore")
         return umap.UMAP(
-            n_neighbors=15, min_dist=0.1, metric="euclidean", random_state=seed
-        ).fit_transform(features.astype(np.float32))
+            n_neighbors=_NEIGHBOURS,
+            min_dist=0.1,
+            metric="euclidean",
+            random_state=seed,
+            precomputed_knn=(rows, distances),
+        ).fit_transform(features)

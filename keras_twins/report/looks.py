@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_twins import evaluation, pictures
+from keras_twins import evaluation, pictures, progress
 from keras_twins.collection import Neighbours
 from keras_twins.evaluation.checks import check_features
 from keras_twins.report import embedding_map
@@ -55,10 +55,12 @@ def look(encoder, shown):
     Raises:
         InputError: for embeddings that are not finite.
     """
-    features, labels = evaluation.embed(encoder, shown.batches)
+    features, labels = evaluation.embed(encoder, shown.batches, verbose=1)
     check_features(shown.split, features)
-    thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
-    points, method = embedding_map.project(features)
+    with progress.stage(f"making thumbnails of {len(features):,} images"):
+        thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
+    with progress.stage("making the map; UMAP compiles itself first"):
+        points, method = embedding_map.project(features)
     return Looks(
         split=shown.split,
         count=len(features),

@@ -12,9 +12,9 @@ from PIL import Image
 
 from keras_twins import collection, data, pictures
 from keras_twins.commands import neighbours
-from keras_twins.commands.embed import embed_files, load
 from keras_twins.errors import InputError
 from keras_twins.export.saved_model import image_graph
+from keras_twins.serving.local import ExportedModel
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -92,8 +92,7 @@ def model_dir(tmp_path_factory):
 def test_a_model_embeds_the_queries_that_are_not_in_the_file(
     scans, model_dir, tmp_path
 ):
-    embed = load(model_dir / "1")
-    embeddings = np.concatenate([*embed_files(embed, scans, 32)])
+    embeddings = ExportedModel(model_dir / "1").embed(scans)
     path = tmp_path / "embeddings.npz"
     collection.write(path, embeddings[:15], scans[:15])
     queries = [scans[17], scans[2], scans[16]]

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from keras_twins.errors import InputError
-from keras_twins.serving import client as client_module
+from keras_twins.serving import embedder
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
 
 IMAGES = [f"image {n}\0".encode() for n in range(100)]
@@ -23,7 +23,7 @@ both = pytest.mark.parametrize("protocol", ["http", "grpc"])
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(embedder, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
 @both
@@ -47,7 +47,7 @@ def test_an_answer_of_many_megabytes_is_taken(serve, expected, protocol):
 
 
 def test_large_images_go_in_smaller_requests(serve, expected, monkeypatch):
-    monkeypatch.setattr(client_module, "_REQUEST_BYTES", 25)
+    monkeypatch.setattr(embedder, "_REQUEST_BYTES", 25)
     url, server = serve("http")
     images = [b"0123456789", b"12", b"x" * 40, b"a" * 20, b"b" * 5, b"c"]
     with EmbeddingClient(url) as client:
@@ -97,8 +97,8 @@ def test_tries_end(serve, protocol):
 
 def test_pauses_double_up_to_a_limit_and_are_drawn(serve, monkeypatch):
     pauses = []
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE_SECONDS", 1.0)
-    monkeypatch.setattr(client_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(embedder, "_FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(embedder.time, "sleep", pauses.append)
     url, _ = serve("http", *[503] * 6)
     with EmbeddingClient(url, retries=6) as client:
         client.embed(IMAGES[:1])
@@ -161,7 +161,7 @@ def test_nobody_there_is_said(protocol, free_addresses):
 def test_a_server_that_comes_later_is_found(
     serve, expected, protocol, free_addresses, monkeypatch
 ):
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(embedder, "_FIRST_PAUSE_SECONDS", 0.2)
     [address] = free_addresses(1)
     port = int(address.split(":")[1])
     starting = threading.Timer(0.5, serve, [protocol], {"port": port})

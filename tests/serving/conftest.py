@@ -37,12 +37,21 @@ class ScriptedServer:
 
     def __init__(self, script, width, seconds, merges):
         self.requests = []
+        self.version = 1
+        # After so many requests, connections break.
+        self.lives = float("inf")
         self.most_at_a_time = 0
         self.stopped = threading.Event()
         self._script = collections.deque(script)
         self._width, self._seconds, self._merges = width, seconds, merges
         self._in_flight = []
         self._lock = threading.Lock()
+
+    def versions(self, model):
+        """Gives a status, and the versions that are served or a message."""
+        if model != "embedder":
+            return 404, f"Could not find any versions of model {model}"
+        return 200, [self.version]
 
     def answer(self, model, images):
         """Gives a status, and embeddings or a message."""
@@ -51,6 +60,8 @@ class ScriptedServer:
             self._in_flight.append(images)
             self.most_at_a_time = max(self.most_at_a_time, len(self._in_flight))
             step = self._script.popleft() if self._script else "ok"
+            if len(self.requests) > self.lives:
+                step = "drop"
         time.sleep(self._seconds)
         together = sum(self._in_flight, []) if self._merges else images
         # What is refused is answered late, so that others may meet it twice.
@@ -85,6 +96,15 @@ def _rest(server, port, tls):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self):
+            status, answer = server.versions(self.path.removeprefix("/v1/models/"))
+            if status == 200:
+                found = [{"version": str(v), "state": "AVAILABLE"} for v in answer]
+                answer = {"model_version_status": found}
+            else:
+                answer = {"error": answer}
+            self.send(status, answer)
+
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             images = [base64.b64decode(i["b64"]) for i in body["inputs"]["image_bytes"]]
@@ -97,6 +117,9 @@ def _rest(server, port, tls):
                 answer = {"outputs": None if answer is None else answer.tolist()}
             else:
                 answer = {"error": answer}
+            self.send(status, answer)
+
+        def send(self, status, answer):
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
@@ -122,7 +145,12 @@ def _rest(server, port, tls):
 def _grpc(server, port, tls):
     import grpc
     import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    from tensorflow_serving.apis import (
+        get_model_status_pb2,
+        model_service_pb2_grpc,
+        predict_pb2,
+        prediction_service_pb2_grpc,
+    )
 
     class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request, context):
@@ -138,7 +166,19 @@ def _grpc(server, port, tls):
                 response.outputs["embedding"].CopyFrom(output)
             return response
 
+    class Models(model_service_pb2_grpc.ModelServiceServicer):
+        def GetModelStatus(self, request, context):
+            status, answer = server.versions(request.model_spec.name)
+            if status != 200:
+                context.abort(grpc.StatusCode[_CODES[status]], answer)
+            response = get_model_status_pb2.GetModelStatusResponse()
+            for version in answer:
+                state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+                response.model_version_status.add(version=version, state=state)
+            return response
+
     listening = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(), listening)
     servicer = Servicer()
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         servicer, listening

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_twins.commands.embed import load
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
-from keras_twins.serving.client_images import encode
+from keras_twins.serving.local import ExportedModel
 
 SHIPPED = pathlib.Path(__file__).parents[3] / "serving" / "tensorflow_serving"
 
@@ -54,8 +53,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(exported, images):
-    embed = load(exported / "embedder" / "1")
-    return embed([encode(n, image) for n, image in enumerate(images)])
+    return ExportedModel(exported / "embedder" / "1").embed(images)
 
 
 @both
