@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--model_dir", type=Path)
+    parser.add_argument("--sheet", type=Path, help="picture of pairs not planted")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--in_this_process", action="store_true")
     arguments = parser.parse_args()
@@ -96,8 +97,13 @@ def planted(arguments, folder):
     print(f"audit, threshold {calibration.threshold:.3f}:")
     report(pairs, true)
     print(f"  expected precision {calibration.precision:.1%}")
-    for pair in sorted(map(sorted, pairs - set(true))):
-        print("  not planted:", " = ".join(paths[row].name for row in pair))
+    others = [
+        [paths[row] for row in pair] for pair in sorted(map(sorted, pairs - set(true)))
+    ]
+    for pair in others:
+        print("  not planted:", " = ".join(path.name for path in pair))
+    if arguments.sheet and others:
+        draw(others, arguments.sheet)
     for cosine in (0.95, 0.99):
         print(f"cosine of {cosine} or more:")
         report(by_cosine(embeddings, cosine), true)
@@ -118,6 +124,16 @@ def report(pairs, true):
         print(f"  {change:16} recall {len(pairs & wanted) / len(wanted):.2f}")
     right = len(pairs & set(true)) / max(len(pairs), 1)
     print(f"  {'all':16} precision {right:.2f} of {len(pairs):,} pairs")
+
+
+def draw(pairs, output):
+    """Draws pairs one above the other: CIFAR-10 has duplicates of its own."""
+    sheet = Image.new("RGB", (100 * len(pairs), 200))
+    for column, pair in enumerate(pairs):
+        for row, path in enumerate(pair):
+            image = Image.open(path).convert("RGB").resize((96, 96))
+            sheet.paste(image, (100 * column, 100 * row))
+    sheet.save(output)
 
 
 def by_cosine(embeddings, least):

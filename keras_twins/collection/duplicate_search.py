@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from keras_twins.collection import alike, calibration
 from keras_twins.collection.calibration import Calibration
@@ -20,7 +21,16 @@ from keras_twins.collection.measures import Pictures
 from keras_twins.collection.nearest_others import nearest_others
 
 # How many of the nearest others are compared with a picture: by embedding, by pixels.
-_BY_EMBEDDING, _BY_PIXELS = 8, 4
+_BY_EMBEDDING, _BY_PIXELS = 8, 10
+# By pixels, all of one picture is compared with all and with parts of the others: from
+# left, top, right and bottom of the small picture.
+_PART = round(0.8 * alike.SIDE)
+_REST = alike.SIDE - _PART
+_BOXES = (
+    (0, 0, alike.SIDE, alike.SIDE),
+    *((x, y, x + _PART, y + _PART) for x in (0, _REST) for y in (0, _REST)),
+    (_REST / 2, _REST / 2, _PART + _REST / 2, _PART + _REST / 2),
+)
 # From this share of the area on, one picture shows all of the other.
 _ALL = 0.97
 # From this similarity on, a picture is like its own mirror image.
@@ -149,11 +159,15 @@ def _candidates(near, first, measured, search):
     found = [_pairs(near)]
     numbers = np.flatnonzero(has_pixels)
     if len(numbers) > 1:
-        grey = np.stack([_features(measured[row].look) for row in first[numbers]])
-        others, _ = search(grey, _BY_PIXELS)
-        found.append(numbers[_pairs(others)])
+        looks = [measured[row].look for row in first[numbers].tolist()]
+        # All of each picture, then one part of each, the next part, and so on.
+        views = [_features(look, box) for box in _BOXES for look in looks]
+        near_views, _ = search(np.stack(views), _BY_PIXELS)
+        pairs = _pairs(near_views)
+        whole = (pairs < len(looks)).any(axis=1)
+        found.append(numbers[pairs[whole] % len(looks)])
     pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return pairs[has_pixels[pairs].all(axis=1)]
+    return pairs[has_pixels[pairs].all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
 
 
 def _pairs(others):
@@ -162,15 +176,15 @@ def _pairs(others):
     return pairs[pairs[:, 1] >= 0]
 
 
-def _features(look):
-    """A small picture as a vector: what differs from the mean colour, and that.
+def _features(look, box):
+    """A part of a small picture as a vector: what differs from the mean, and the mean.
 
-    The mean counts little, except for pictures that have nothing else.
+    The mean colour counts little, except for pictures that have nothing else.
     """
-    halves = look.reshape(alike.SIDE // 2, 2, alike.SIDE // 2, 2, 3)
-    halves = halves.mean(axis=(1, 3), dtype=np.float32)
-    mean = halves.mean(axis=(0, 1))
-    return np.concatenate([(halves - mean).ravel(), mean + 1])
+    small = Image.fromarray(look).resize((8, 8), Image.Resampling.BOX, box=box)
+    pixels = np.asarray(small, np.float32)
+    mean = pixels.mean(axis=(0, 1))
+    return np.concatenate([(pixels - mean).ravel(), mean + 1])
 
 
 def _columns(pictures, numbers):
