@@ -52,6 +52,16 @@ def test_another_colour_is_another_picture():
     assert _alike(picture(3), other)[0] < 0.7
 
 
+def test_a_like_scene_with_other_details_is_another_picture():
+    sky = np.linspace(40, 200, 80)[:, np.newaxis, np.newaxis]
+    scenes = []
+    for seed in (0, 1):
+        things = np.asarray(picture(seed), float) - 128
+        scenes.append(Image.fromarray(np.uint8(np.clip(sky + 0.15 * things, 0, 255))))
+    assert _alike(*scenes)[0] < 0.5
+    assert _alike(scenes[0], scenes[0].resize((60, 50)))[0] > 0.9
+
+
 def test_pairs_are_compared_alike_in_any_company():
     images = [picture(seed) for seed in range(6)]
     images += [image.resize((48, 40)) for image in images]
