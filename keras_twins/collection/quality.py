@@ -71,11 +71,15 @@ def judge(pictures: Pictures) -> list[Found]:
     checks = {
         "dark": (
             0.16 / (column("brightest") + 0.01),
-            lambda i: f"99 % of it is darker than {column('brightest')[i]:.0%}",
+            lambda i: (
+                f"99 % of it has a brightness of {column('brightest')[i]:.0%} or less"
+            ),
         ),
         "bright": (
             0.16 / (1.01 - column("darkest")),
-            lambda i: f"99 % of it is brighter than {column('darkest')[i]:.0%}",
+            lambda i: (
+                f"99 % of it has a brightness of {column('darkest')[i]:.0%} or more"
+            ),
         ),
         "flat": (
             0.03 / (contrast + 0.002),
