@@ -7,7 +7,7 @@ import pytest
 
 EXAMPLES = {
     "augment": ["TwoViews", "preset"],
-    "collection": ["Neighbours", "write"],
+    "collection": ["Neighbours", "duplicates", "leaks", "outliers", "write"],
     "data": [
         "describe",
         "evaluation_pipeline",
@@ -48,13 +48,14 @@ EXAMPLES = {
         "linear_hsic",
     ],
     "models": [
+        "MixedTwins",
         "Twins",
         "projector",
         "residual_encoder",
         "resnet20",
         "with_normalisation",
     ],
-    "optimizers": ["LARS"],
+    "optimizers": ["LARS", "TwoRates"],
 }
 
 

@@ -1,4 +1,4 @@
-"""Embeddings of a collection: their files, and what is near to what."""
+"""Embeddings of a collection: their files, what is near, duplicated and odd."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,38 @@ from typing import TYPE_CHECKING, Any
 from keras_twins.collection.files import Embeddings, read, write
 
 if TYPE_CHECKING:
+    from keras_twins.collection.duplicate_search import duplicates
+    from keras_twins.collection.groups import leaks
+    from keras_twins.collection.measures import measure_all
     from keras_twins.collection.neighbours import Neighbours
+    from keras_twins.collection.outlier_ranking import outliers
+    from keras_twins.collection.quality import judge
 
-__all__ = ["Embeddings", "Neighbours", "read", "write"]
+__all__ = [
+    "Embeddings",
+    "Neighbours",
+    "duplicates",
+    "judge",
+    "leaks",
+    "measure_all",
+    "outliers",
+    "read",
+    "write",
+]
+
+# Some start TensorFlow, and all take what reading and writing files does without.
+_MODULES = {
+    "Neighbours": "neighbours",
+    "duplicates": "duplicate_search",
+    "judge": "quality",
+    "leaks": "groups",
+    "measure_all": "measures",
+    "outliers": "outlier_ranking",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # It starts TensorFlow, which reading and writing files does without.
-    if name == "Neighbours":
-        return importlib.import_module(f"{__name__}.neighbours").Neighbours
+    if name in _MODULES:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,15 +3,13 @@
 import dataclasses
 import datetime
 import json
-from importlib import resources
 from typing import Any
 
-import jinja2
 import markupsafe
 import plotly.offline
 
 from keras_twins.evaluation import rows, table
-from keras_twins.report import charts, findings
+from keras_twins.report import charts, findings, templates
 from keras_twins.report.figures import Figures
 
 
@@ -39,15 +37,10 @@ def render(runs):
     Returns:
         str, HTML that opens without a network.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     records = [run.record for run in runs]
     drawn = _Charts()
-    return environment.get_template("page.html").render(
+    return templates.render(
+        "page.html",
         title=" and ".join(record.name for record in records),
         subtitle=_subtitle(records),
         runs=[_shown(index, run, drawn) for index, run in enumerate(runs)],
@@ -59,8 +52,8 @@ def render(runs):
         code=_code,
         charts=markupsafe.Markup(drawn.as_script()),
         plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
-        style=markupsafe.Markup(_read("page.css")),
-        script=markupsafe.Markup(_read("page.js")),
+        style=templates.marked("page.css"),
+        script=templates.marked("page.js"),
     )
 
 
@@ -212,7 +205,3 @@ def _duration(seconds):
     if minutes < 2:
         return f"{seconds:.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
-
-
-def _read(name):
-    return resources.files("keras_twins.report").joinpath(name).read_text("utf-8")

@@ -1,0 +1,98 @@
+"""Finds duplicates, leaks, poor quality and outliers in a collection.
+
+    keras-twins audit --embeddings=embeddings.parquet --output=audit.html
+
+It writes a page, and beside it duplicates.csv (group, path, kind, similarity, keep) and
+outliers.csv (path, score, reason). It suggests which file of a group to keep and never
+deletes one. Files that have moved are counted; their embeddings are still compared.
+Splits, for leaks, are the column `split` of a .parquet file, or folders called train or
+Training, test or Testing.
+"""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+import pyarrow.parquet
+from absl import flags as absl_flags
+
+from keras_twins import collection, files, progress
+from keras_twins.commands import cli, shared_flags
+from keras_twins.commands.startup import start_tensorflow
+from keras_twins.errors import InputError
+
+
+def define_flags(flags):
+    absl_flags.DEFINE_string(
+        "embeddings",
+        None,
+        "What `keras-twins embed` wrote: a file, or a folder of shards.",
+        flag_values=flags,
+    )
+    absl_flags.mark_flag_as_required("embeddings", flags)
+    absl_flags.DEFINE_string(
+        "output",
+        "audit.html",
+        "The page, an HTML file; the tables go to its folder.",
+        flag_values=flags,
+    )
+
+
+def main(flags, paths):
+    output = shared_flags.check_output(flags.output, ".html")
+    if importlib.util.find_spec("jinja2") is None:
+        raise InputError("the page needs jinja2: pip install 'keras-twins[report]'")
+    embeddings, names, splits = read(flags.embeddings)
+    start_tensorflow(keras=False)
+    # They import TensorFlow.
+    from keras_twins.collection.audit import audit, write_tables
+    from keras_twins.report import audit_page
+
+    with progress.bar("audit: reading pictures", len(names), "file") as bar:
+        found = audit(embeddings, names, splits, bar.update)
+    page = audit_page.render(found, pathlib.Path(flags.embeddings).name)
+    write_tables(found, output.parent)
+    files.write_text(output, page)
+    print(f"{len(names):,} files")
+    for _, topic, text in audit_page.summary(found):
+        print(f"{topic:<12} {text}")
+    print(f"{output}; duplicates.csv and outliers.csv are beside it")
+
+
+def read(path):
+    """Embeddings with paths, and the splits where the file has them.
+
+    Raises:
+        InputError: naming the flag, for a file without embeddings or paths, or with
+            embeddings that are not finite.
+    """
+    try:
+        found = collection.read(path)
+    except InputError as error:
+        raise InputError(f"--embeddings={error}") from error
+    if found.paths is None:
+        raise InputError(f"--embeddings={path} has no paths of images")
+    wrong = sum(
+        int((~np.isfinite(found.embeddings[start : start + 65_536])).any(axis=1).sum())
+        for start in range(0, len(found.embeddings), 65_536)
+    )
+    if wrong:
+        raise InputError(
+            f"--embeddings={path}: {wrong} of {len(found.embeddings)} rows hold NaN or "
+            "infinity; embed these files again"
+        )
+    return found.embeddings, found.paths, _splits(pathlib.Path(path))
+
+
+def _splits(path):
+    """The column `split` of a Parquet file as text, or None."""
+    if path.suffix != ".parquet" or path.is_dir():
+        return None
+    if "split" not in pyarrow.parquet.read_schema(path).names:
+        return None
+    column = pyarrow.parquet.read_table(path, columns=["split"])["split"]
+    return ["" if value is None else str(value) for value in column.to_pylist()]
+
+
+if __name__ == "__main__":
+    cli.main("audit")
