@@ -90,12 +90,13 @@ class Workdir:
         """Gives the lock of `claim` back, where this process holds it.
 
         A run that has trained nothing leaves no claim behind, only the list of images
-        that cannot be read.
+        that cannot be read. Where it has looked at all images, it leaves that too, for
+        the same command; another configuration takes the folder nevertheless.
         """
         if self._lock is None:
             return
         with contextlib.suppress(OSError):  # A full disk has been told by now.
-            if not self.begun():
+            if not self.begun() and not self.images.exists():
                 self._clear(keep=self.bad_images)
         self._lock.close()
         self._lock = None

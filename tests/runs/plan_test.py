@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_twins.configs import digits, photos
-from keras_twins.data.sources import ArraySource
+from keras_twins.data.arrays import ArraySource
 from keras_twins.errors import InputError
 from keras_twins.runs import plan
 from keras_twins.runs.run import Run

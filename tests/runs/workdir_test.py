@@ -34,12 +34,23 @@ def test_a_run_that_trained_nothing_leaves_no_claim(tmp_path):
     workdir = claimed(tmp_path / "run")
     (workdir.tensorboard / "train").mkdir(parents=True)
     workdir.checkpoints.mkdir()
-    for path in (workdir.plan, workdir.metrics, workdir.images, workdir.bad_images):
+    for path in (workdir.plan, workdir.metrics, workdir.bad_images):
         path.touch()
     workdir.release()
     # The error that ended it may have named this list.
     assert names(workdir.path) == {"bad_images.txt"}
     claimed(tmp_path / "run", seed=5).release()
+
+
+def test_a_look_at_all_images_is_kept_for_the_same_command_alone(tmp_path):
+    workdir = claimed(tmp_path)
+    workdir.images.write_text("{}")
+    workdir.release()
+    claimed(tmp_path).release()
+    assert workdir.images.exists()
+    other = claimed(tmp_path, seed=5)
+    assert names(tmp_path) == {"config.json"}
+    other.release()
 
 
 @pytest.mark.parametrize("trace", ["checkpoint", "metrics", "encoder"])
