@@ -88,4 +88,4 @@ def _converted(index, image, convert, given):
     try:
         return convert(given)
     except host.ERRORS as error:
-        raise ImageError(index, image, f"cannot be decoded: {error}") from error
+        raise ImageError(index, image, str(error)) from error

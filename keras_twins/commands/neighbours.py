@@ -20,6 +20,7 @@ from keras_twins import collection, pictures
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.embed import embed_files, load
 from keras_twins.commands.startup import start_tensorflow
+from keras_twins.decode import host
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.runs.workdir import Workdir
@@ -234,8 +235,10 @@ def _read(path):
 
     _check_exists(path)
     try:
-        return ImageDecoder().read(str(path)).numpy()
-    except tf.errors.OpError as error:
+        return (
+            ImageDecoder().decode(host.readable(path.read_bytes()), path.name).numpy()
+        )
+    except (*host.ERRORS, tf.errors.OpError) as error:
         raise InputError(f"{path} cannot be read as an image") from error
 
 

@@ -5,6 +5,8 @@ import dataclasses
 
 import tensorflow as tf
 
+from keras_twins.decode.host import MAX_PIXELS
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -15,7 +17,7 @@ class Limits:
             still opens: a training reads images of up to 179 megapixels.
     """
 
-    max_pixels: int = 178_956_970
+    max_pixels: int = MAX_PIXELS
 
 
 DEFAULT_LIMITS = Limits()

@@ -24,7 +24,7 @@ def of_another_kind(kind):
     return f"is a {kind} image; convert it to PNG, as the client of keras-twins does"
 
 
-_TOO_LARGE = r"claims -?\d+ x -?\d+ pixels; 1 to \d+ are decoded \(max_pixels\)"
+_TOO_LARGE = r"claims -?\d+ x -?\d+ pixels; 1 to \d+ are decoded(?: \(max_pixels\))?"
 _REASONS = (
     *(NOT_AN_IMAGE, ANIMATED_WEBP, RARE_BMP, CUT_OFF_BMP, EMPTY_GIF),
     *map(of_another_kind, kinds.CONVERTED),

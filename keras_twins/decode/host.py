@@ -12,7 +12,7 @@ from keras_twins.decode.pillow import Unreadable
 
 # How the names of files end that are taken for images where a folder is listed.
 IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
     *(".jp2", ".j2k"),
 )
@@ -112,6 +112,9 @@ def size(path):
         one of `ERRORS`: for a file that Pillow cannot read.
     """
     with open(path, "rb") as file, pillow.opened(file, MAX_PIXELS) as image:
+        if image.format == "PNG" and not _png_has_block(path):
+            # Pillow would decode all of it to look for a block behind the pixels.
+            return image.size
         return pillow.oriented_size(image)
 
 
@@ -130,6 +133,17 @@ def _is_rare_jpeg(head):
             at += 1
         else:
             at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return False
+
+
+def _png_has_block(path):
+    """Whether a PNG has a chunk that may hold an orientation."""
+    with open(path, "rb", buffering=0) as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            if head[4:] in (b"eXIf", b"iTXt"):
+                return True
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
     return False
 
 

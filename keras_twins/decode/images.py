@@ -31,18 +31,31 @@ _DCT = "INTEGER_ACCURATE"
 class ImageDecoder(Decoder):
     """Decodes a JPEG, PNG, BMP, GIF (its first frame) or still WebP to RGB.
 
-    Grey and palette images become RGB, an alpha channel is dropped (as
-    `PIL.Image.convert("RGB")` does) and 16-bit samples keep their high byte. An element
-    is a uint8 tensor `(height, width, 3)`.
+    Images are turned as their Exif block says. Grey and palette images become RGB, and
+    an alpha channel is dropped, as `PIL.Image.convert("RGB")` does. An element is a
+    uint8 tensor `(height, width, 3)`.
 
     Attributes:
-        levels: None, or `(low, high)`, which samples of 16 bits become 0 and 255, what
-            lies between them in proportion. Files of 8 bits are as they are.
+        levels: None, or `(low, high)`: the samples of 16 bits that become 0 and 255,
+            what lies between them in proportion. None keeps their high byte. Files of
+            8 bits are as they are.
     """
 
     levels: tuple[int, int] | None = None
 
     input_name = "image_bytes"
+
+    def __post_init__(self):
+        if self.levels is None:
+            return
+        low, high = self.levels
+        if not 0 <= low < high <= 65_535:
+            raise ValueError(
+                "Invalid `levels`. Expected (low, high) with 0 <= low < high <= 65535. "
+                f"Received: levels={self.levels}"
+            )
+        # A list cannot be looked up among the graphs that are traced.
+        object.__setattr__(self, "levels", (low, high))
 
     def decode(self, contents, label, limits=DEFAULT_LIMITS):
         return _graph(limits, self.levels)(contents, label)
@@ -55,9 +68,8 @@ class ImageDecoder(Decoder):
         """
         length = tf.strings.length(contents)
         end = between(contents, tf.maximum(length - 2, 0), length)
-        return _stands_at(contents, 0, kinds.IN_GRAPH[kinds.JPEG]) & (
-            end == b"\xff\xd9"
-        )
+        starts = _stands_at(contents, 0, kinds.IN_GRAPH[kinds.JPEG])
+        return starts & (end == b"\xff\xd9")
 
     def jpeg_parts(self, contents, label, limits=DEFAULT_LIMITS):
         """A JPEG of which only parts are decoded, turned as `decode` turns it.
@@ -101,7 +113,8 @@ def _graph(limits, levels):
             start = kinds.IN_GRAPH[kind]
             return tf.strings.substr(head, 0, len(start)) == start
 
-        head = between(contents, 0, 12)
+        # With zeros, as a part of a string that is shorter is an error.
+        head = between(contents, 0, 12) + bytes(12)
         is_webp = (tf.strings.substr(head, 0, 4) == b"RIFF") & (
             tf.strings.substr(head, 8, 4) == b"WEBP"
         )
@@ -145,7 +158,7 @@ def _decode_png(contents, label, limits, levels):
         return tf.io.decode_png(contents, channels=3)
 
     def levelled():
-        low, high = levels
+        low, high = (float(level) for level in levels)
         samples = tf.io.decode_png(contents, channels=3, dtype=tf.uint16)
         shares = (tf.cast(samples, tf.float32) - low) / (high - low)
         return tf.cast(tf.round(255.0 * tf.clip_by_value(shares, 0.0, 1.0)), tf.uint8)

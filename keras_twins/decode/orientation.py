@@ -159,6 +159,8 @@ def _blocks(contents, start, piece):
         lambda position, exif, xmp: position <= last,
         step,
         (tf.constant(start, tf.int64), nowhere, nowhere),
+        # More pieces than a file of 128 megabytes has: bounds a hostile one.
+        maximum_iterations=16_384,
     )[1:]
 
 
@@ -183,7 +185,9 @@ def _in_exif(block):
     kind, number_of_values = value(rows[:, 2:4]), value(rows[:, 4:8])
     numbers = tf.where(kind == _SHORT, value(rows[:, 8:10]), value(rows[:, 8:12]))
     is_number = (kind == _SHORT) | (kind == _LONG)
-    here = (value(rows[:, :2]) == _TAG) & is_number & (number_of_values == 1)
+    # Where there are two, Pillow takes the first.
+    is_one = (number_of_values == 1) | ((kind == _SHORT) & (number_of_values == 2))
+    here = (value(rows[:, :2]) == _TAG) & is_number & is_one
     is_tiff = tf.reduce_any(tf.strings.substr(block, 0, 4) == _TIFF_STARTS)
     said = tf.reduce_max(tf.where(here & is_tiff, numbers, -1))
     return tf.cast(tf.clip_by_value(said, -1, 9), tf.int32)

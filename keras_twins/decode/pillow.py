@@ -6,6 +6,9 @@ belong to the user: they are neither obeyed nor changed here.
 
 import contextlib
 import io
+import logging
+import threading
+import warnings
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -68,9 +71,10 @@ def opened(file, max_pixels):
 
 @contextlib.contextmanager
 def refusing():
-    """A scope in which whatever Pillow raises becomes `Unreadable`."""
+    """A scope in which Pillow's errors become `Unreadable`, and it warns of nothing."""
     try:
-        yield
+        with _quiet:
+            yield
     except Unreadable:
         raise
     except Exception as error:
@@ -81,7 +85,13 @@ def refusing():
 
 def png(image):
     """The pixels of an image, oriented, as the bytes of a PNG."""
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # A torn block, of which Pillow raises anything.
+        image = image.copy()
+    # Not the file's profile, comments and transparent colour: nobody reads them.
+    image.info = {}
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = Image.fromarray(_in_16_bits(np.asarray(image)))
     elif image.mode not in _PNG_MODES:
@@ -94,7 +104,12 @@ def png(image):
 def oriented_size(image):
     """Width and height as they are once the image is turned."""
     width, height = image.size
-    sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    if image.format == "TIFF":  # Pillow gives the size of a turned one.
+        return width, height
+    try:
+        sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except Exception:  # A torn block, as above.
+        sideways = False
     return (height, width) if sideways else (width, height)
 
 
@@ -119,3 +134,40 @@ def _register_heic():
             'is a HEIC image; pip install "keras-twins[heic]" reads it'
         ) from None
     pillow_heif.register_heif_opener()
+
+
+class _Quiet:
+    """A scope without Pillow's warnings, for any number of threads at a time.
+
+    `warnings.catch_warnings` alone would leave a filter behind where two threads leave
+    in the order in which they came.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self):
+        with self._lock:
+            if self._inside == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+                _LOGGER.addFilter(_nothing)
+            self._inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                _LOGGER.removeFilter(_nothing)
+                self._caught.__exit__(*error)
+
+
+def _nothing(record):
+    return False
+
+
+# The one part of Pillow that logs errors, which Python shows.
+_LOGGER = logging.getLogger("PIL.TiffImagePlugin")
+_quiet = _Quiet()

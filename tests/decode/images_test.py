@@ -89,11 +89,27 @@ def test_a_later_frame_of_a_gif_does_not_change_the_size():
     np.testing.assert_array_equal(_decode(both), _decode(first))
 
 
-def test_gif_frame_off_the_corner_is_the_picture():
-    encoded = bytearray(_encode(_rgb().quantize(), "GIF"))
+@pytest.mark.parametrize("transparency", [None, 3])
+def test_gif_frame_off_the_corner_lies_on_the_canvas(transparency):
+    options = {} if transparency is None else {"transparency": transparency}
+    encoded = bytearray(_encode(_rgb().quantize(16), "GIF", **options))
+    encoded[6:10] = struct.pack("<HH", 50, 21)
     frame = encoded.index(b"\x2c\x00\x00\x00\x00")
-    moved = encoded[:frame] + b"\x2c\x05\x00\x03\x00" + encoded[frame + 5 :]
-    np.testing.assert_array_equal(_decode(bytes(moved)), _decode(bytes(encoded)))
+    encoded[frame + 1 : frame + 5] = struct.pack("<HH", 5, 3)
+    found = _decode(bytes(encoded)).numpy()
+    # The canvas grows where the frame would not lie on it.
+    assert found.shape == (23, 50, 3)
+    pillows = Image.open(io.BytesIO(encoded)).convert("RGB")
+    np.testing.assert_array_equal(found, pillows)
+
+
+def test_a_gif_without_colours_is_grey():
+    encoded = bytearray(_encode(Image.fromarray(PIXELS[..., 0]), "GIF"))
+    assert encoded[10] & 0x87 == 0x87
+    encoded[10] &= 0x7F
+    bare = bytes(encoded[:13] + encoded[13 + 768 :])
+    found = _decode(bare)
+    np.testing.assert_array_equal(found, Image.open(io.BytesIO(bare)).convert("RGB"))
 
 
 def _jpeg_claiming(width, height):
@@ -162,10 +178,40 @@ def test_the_largest_picture_allowed_is_decoded():
 
 @pytest.mark.parametrize(
     "encoded",
-    [b"", b"\x89", b"hello", b"RIFF\x10\0\0\0WAVEfmt ", _encode(_rgb(), "TIFF")],
+    [b"", b"\x89", b"hello", b"RIFF\x10\0\0\0WAVEfmt ", b"RIFF"],
 )
 def test_what_is_not_an_image_is_refused(encoded):
     assert "file 7 is not a JPEG, PNG, BMP, GIF or WebP image" in _refusal(encoded)
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [("TIFF", "TIFF"), ("PPM", "PNM"), ("AVIF", "AVIF"), ("JPEG2000", "JPEG 2000")],
+)
+def test_what_the_graph_does_not_read_is_named(name, kind):
+    assert f"file 7 is a {kind} image; convert it to PNG" in _refusal(
+        _encode(_rgb(), name)
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_levels_are_what_becomes_black_and_white(channels):
+    fine = np.linspace(0, 4000, 20 * 31 * channels).astype(np.uint16)
+    encoded = tf.io.encode_png(fine.reshape(20, 31, channels)).numpy()
+    decoder = ImageDecoder(levels=(100, 3500))
+    found = decoder.decode(tf.constant(encoded), tf.constant("the file")).numpy()
+    expected = np.rint(255 * np.clip((fine - 100.0) / 3400, 0, 1))
+    assert np.abs(found[..., :channels].reshape(-1) - expected).max() <= 1
+    assert found.min() == 0 and found.max() == 255
+    # Not those of 8 bits.
+    plain = _encode(_rgb(), "PNG")
+    np.testing.assert_array_equal(decoder.decode(plain, "the file"), _rgb())
+
+
+@pytest.mark.parametrize("levels", [(5, 5), (-1, 5), (0, 65_536), (9, 3)])
+def test_levels_that_are_none_are_refused(levels):
+    with pytest.raises(ValueError, match="Received: levels="):
+        ImageDecoder(levels=levels)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])
@@ -236,8 +282,15 @@ def test_a_jpeg_is_whole_where_it_ends_as_one_ends():
         assert not decoder.is_whole_jpeg(tf.constant(other))
 
 
-def test_a_palette_that_lies_beyond_the_file_is_black():
-    # Asked for bytes past the end, TensorFlow fails with all bytes in its message.
+def test_a_palette_is_as_long_as_the_header_says():
     broken = bytearray(_encode(_rgb().quantize(), "BMP"))
-    broken[16] = 255
+    broken[46:50] = struct.pack("<I", 1)
+    broken[54:58] = bytes(4)
     assert not np.any(_decode(bytes(broken)))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+def test_what_follows_the_rows_of_a_bmp_is_no_pixel(mode):
+    encoded = _encode(_rgb().convert(mode), "BMP")
+    np.testing.assert_array_equal(_decode(encoded + bytes(977)), _decode(encoded))
+    assert "file 7 is a BMP image that is cut off" in _refusal(encoded[:-1])

@@ -60,6 +60,7 @@ def version(tmp_path_factory):
         SIZE,
         resize=14,
         max_pixels=10_000,
+        levels=(100, 4095),
         metadata={"dataset": "digits"},
         warmup_batch_sizes=(1, 3),
     )
@@ -82,6 +83,15 @@ def test_both_signatures_embed_as_the_encoder_does(signatures):
         twice = tf.constant(np.stack([picture, picture]))
         from_pixels = signatures["embed_images"](images=twice)["embedding"]
         np.testing.assert_allclose(from_pixels, [wanted, wanted], atol=1e-5)
+
+
+def test_levels_are_those_of_16_bit_files_alone(signatures):
+    embed = signatures["serving_default"]
+    plain = _pictures()[0]
+    fine = np.rint(plain * ((4095 - 100) / 255) + 100).astype(np.uint16)
+    encoded = [_png(plain), tf.io.encode_png(fine).numpy()]
+    of_8, of_16 = embed(image_bytes=tf.constant(encoded))["embedding"]
+    np.testing.assert_allclose(of_8, of_16, atol=1e-5)
 
 
 def test_a_picture_that_fails_is_named_by_its_place(signatures):
@@ -171,6 +181,7 @@ def test_facts_and_warm_up_requests_travel_with_the_version(version, signatures)
     facts = json.loads((version / "assets.extra/keras_twins.json").read_text())
     assert facts["metadata"] == {"dataset": "digits"}
     assert (facts["image_size"], facts["resize"], facts["width"]) == (SIZE, 14, WIDTH)
+    assert facts["levels"] == [100, 4095]
     assert max(facts["difference_to_encoder"].values()) <= 1e-5
 
     warmed = []
