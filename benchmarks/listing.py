@@ -2,9 +2,10 @@
 
     python -m benchmarks.listing [--files=200000] [--classes=1000]
 
-The files are generated and empty; none is opened. Each side lists them in a process of
-its own, after it has imported what it needs: `kt.data.load`, and
-`keras.utils.image_dataset_from_directory`, which wants classes.
+The files are generated and empty. Each side lists them in a process of its own, after
+it has imported what it needs: `kt.data.load`, which also reads the first bytes of each
+file and traces its decoder, and `keras.utils.image_dataset_from_directory`, which wants
+classes.
 """
 
 import argparse
