@@ -9,6 +9,7 @@ from keras_twins.losses.draws import at_step
 from keras_twins.losses.frossl import FroSSLLoss
 from keras_twins.losses.hsic import HSICLoss
 from keras_twins.losses.levels import Levels, Term, Verdict
+from keras_twins.losses.mixed import mixed_regulariser
 from keras_twins.losses.sigreg import SIGRegLoss
 from keras_twins.losses.ssl_hsic import SSLHSICLoss
 from keras_twins.losses.statistics import cross_correlation, linear_hsic
@@ -37,4 +38,5 @@ __all__ = [
     "at_step",
     "cross_correlation",
     "linear_hsic",
+    "mixed_regulariser",
 ]

@@ -13,7 +13,7 @@ from keras_twins.losses.base import PairLoss
 from keras_twins.losses.levels import Levels, Term
 from keras_twins.types import Tensor
 
-# What SimCLR's and DCL's settings for CIFAR and ImageNet have in the reference codes.
+# Those of solo-learn for SimCLR, and of lightly for DCL.
 _TEMPERATURE, _DECOUPLED_TEMPERATURE = 0.2, 0.1
 # Less than any cosine over a temperature, and not so little that differences overflow.
 _NOTHING = -1e30
@@ -26,7 +26,7 @@ class NTXentLoss(PairLoss):
     Formula: the mean over the 2 N rows of `−⟨z, z⁺⟩/t + log Σ_z' e^(⟨z, z'⟩/t)` of unit
     rows, the sum over all other rows (Chen et al., arXiv 2002.05709, equation 1).
     With `decoupled`, the sum leaves out the positive z⁺ (DCL, Yeh et al., arXiv
-    2110.06848, equation 6).
+    2110.06848).
 
     Negatives are those of the global batch, and the gradient passes through them:
     replicas gather 2 N D numbers. Time is O(N² D), so there is one form.

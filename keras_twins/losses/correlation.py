@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from keras_twins import replicas
-from keras_twins.losses import checks, statistics
+from keras_twins.losses import checks, statistics, verdicts
 from keras_twins.losses.base import PairLoss
 from keras_twins.losses.levels import Levels, Term, Verdict
 from keras_twins.losses.statistics import Ddof, Form
@@ -144,16 +144,7 @@ _ON_DIAGONAL = Term(
     sentence=(
         "The two views of an image correlate by {value:.2f} (mean of Cᵢᵢ; 1 is all)"
     ),
-    verdicts=(
-        Verdict("good", "they agree"),
-        Verdict("note", "they agree in good part", "More epochs usually raise it."),
-        Verdict(
-            "warning",
-            "they hardly agree",
-            "Train longer, raise the learning rate, or make the views milder: larger "
-            "crops first (`keras-twins views` shows them).",
-        ),
-    ),
+    verdicts=verdicts.AGREEMENT,
 )
 
 

@@ -37,8 +37,8 @@ class NegativeCosineLoss(PairLoss):
         >>> import numpy as np, keras_twins as kt
         >>> z = np.array([[1.0, 0.0], [0.0, 2.0]])
         >>> loss = kt.losses.NegativeCosineLoss()
-        >>> float(loss(z, 3.0 * z)), float(loss(z, z[:, ::-1]))
-        (-1.0, 0.0)
+        >>> float(loss(z, 3.0 * z)), float(loss(z, -z))
+        (-1.0, 1.0)
     """
 
     term_names = ("similarity", "spread")

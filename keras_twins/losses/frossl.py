@@ -21,7 +21,7 @@ class FroSSLLoss(ViewsLoss):
 
     Formula: `Σᵥ (2 log ‖Kᵥ / tr Kᵥ‖_F + w V D mean (zᵥ − z̄)²)` over V views, whose
     features have unit length over the batch, with `K = zᵀz` or `zzᵀ` (Skean et al.,
-    arXiv 2310.02903, equation 6, as in the authors' function for any number of views).
+    arXiv 2310.02903, as in the authors' function for any number of views).
     Their older function for two views is this one of centred embeddings. The default
     weight is the authors'.
 

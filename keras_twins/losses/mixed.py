@@ -1,4 +1,4 @@
-"""The regulariser of Mixed Barlow Twins, beside a loss of the cross-correlation."""
+"""The regulariser of Mixed Barlow Twins, alone and beside a loss."""
 
 from typing import Any
 
@@ -7,35 +7,87 @@ from keras import ops
 from keras_twins import replicas
 from keras_twins.losses import checks, statistics
 from keras_twins.losses.correlation import CorrelationLoss
+from keras_twins.losses.statistics import Ddof, Form
 from keras_twins.types import Tensor
+
+
+def mixed_regulariser(
+    z_a: Tensor,
+    z_b: Tensor,
+    z_mixed: Tensor,
+    alpha: Tensor,
+    permutation: Tensor,
+    eps: float = 0.0,
+    ddof: Ddof = 1,
+    form: Form = "auto",
+) -> Tensor:
+    """How far embeddings of mixed images are from the mixture of the embeddings.
+
+    Formula: `‖C(m, a) − α C(a, a) − (1 − α) C(b_π, a)‖²_F` and the same with b for the
+    second argument, with m the embeddings of images `α a + (1 − α) b_π` (Bandara et
+    al., arXiv 2312.02151, as in the authors' code). With `R = m − α a − (1 − α) b_π` it
+    is `Σ (R Rᵀ) ∘ (a aᵀ + b bᵀ) / N²`: three Gram matrices, of which nothing is
+    subtracted. The loss adds it to that of Barlow Twins, times a scale and λ.
+
+    Args:
+        z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
+        z_b: `(batch_size, dim)`, embeddings of the second view.
+        z_mixed: `(batch_size, dim)`, embeddings of the mixed images.
+        alpha: float or scalar tensor, α, 0 to 1, the same on all replicas.
+        permutation: `(batch_size,)` integers, π: the row of the second view that each
+            row was mixed with. Inside a replica, of its own rows.
+        eps: float. Added to the variances, under the root.
+        ddof: int. Variances are divided by `N - ddof`.
+        form: `"gram"`, `"correlation"` or `"auto"`: which matrix is built, `(N, N)` or
+            `(D, D)`; see `keras_twins.losses.statistics.choose_form`.
+
+    Returns:
+        A float32 scalar, 0 or more, of the global batch. As for replicas, the words of
+        `keras_twins.losses.CorrelationLoss` hold here too.
+
+    Raises:
+        ValueError: for inputs that are not matrices of one shape with two rows or more.
+
+    Examples:
+        >>> import numpy as np, keras_twins as kt
+        >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> same = np.arange(4)
+        >>> float(kt.losses.mixed_regulariser(z, z, z, 0.3, same))
+        0.0
+        >>> float(kt.losses.mixed_regulariser(z, z, -z, 0.5, same, ddof=0))  # R = −2 z
+        16.0
+    """
+    checks.check_choice(statistics.FORMS, form=form)
+    views = (z_a, z_b, z_mixed)
+    a, b, rest, n = _standardised(views, alpha, permutation, eps, ddof)
+
+    def from_gram():
+        gram_a, gram_b, gram_rest = map(replicas.current().gram, (a, b, rest))
+        return statistics.gram_product(gram_rest, gram_a + gram_b, n)
+
+    return statistics.in_form(
+        form, a, from_gram, lambda: _from_correlation(rest, a, b, n)
+    )
 
 
 def mixed_terms(
     loss: Any,
     z_a: Tensor,
     z_b: Tensor,
-    z_m: Tensor,
+    z_mixed: Tensor,
     alpha: Tensor,
-    partners: Tensor,
+    permutation: Tensor,
     scale: float,
 ) -> dict[str, Tensor]:
-    """The terms of a loss of two views, and that of their mixed images.
-
-    Formula of the latter: `‖C(m, a) − α C(a, a) − (1 − α) C(b_π, a)‖²_F`, and the same
-    with `b` for `a`, where `C(x, y) = xᵀ y / N` and `b_π` are the partners' embeddings
-    (Bandara et al., arXiv 2312.02151, equations 5 to 7, as in the authors' code). With
-    `R = m − α a − (1 − α) b_π` it is `Σ (R Rᵀ) ∘ (a aᵀ + b bᵀ) / N²`: one Gram matrix
-    more than the loss has, or two matrices `Rᵀ a` and `Rᵀ b`. Neither form subtracts
-    one sum from another.
+    """The terms of a loss and the regulariser, from the same three Gram matrices.
 
     Args:
         loss: `CorrelationLoss`, whose λ, eps, ddof and form apply.
-        z_a: `(batch_size, dim)`, embeddings of the first view, any float dtype.
-        z_b: `(batch_size, dim)`, embeddings of the second view.
-        z_m: `(batch_size, dim)`, embeddings of the images `α x_a + (1 − α) x_b_π`.
-        alpha: scalar in 0..1, the share of the first view, the same on all replicas.
-        partners: `(batch_size,)` integers, π: the row of this shard that each is mixed
-            with.
+        z_a: as of `mixed_regulariser`.
+        z_b: as of `mixed_regulariser`.
+        z_mixed: as of `mixed_regulariser`.
+        alpha: as of `mixed_regulariser`.
+        permutation: as of `mixed_regulariser`.
         scale: float, 0 or more: the regulariser counts `scale * λ` in the loss.
 
     Returns:
@@ -51,21 +103,18 @@ def mixed_terms(
             "share. Expected `keras_twins.losses.BarlowTwinsLoss` or `HSICLoss`. "
             f"Received: loss={loss}"
         )
-    views = [ops.cast(ops.convert_to_tensor(z), "float32") for z in (z_a, z_b, z_m)]
-    checks.check_views(views)
-    a, b, m, n = statistics.standardise(views, loss.eps, loss.ddof)
-    residual = m - alpha * a - (1.0 - alpha) * ops.take(b, partners, axis=0)
+    views = (z_a, z_b, z_mixed)
+    a, b, rest, n = _standardised(views, alpha, permutation, loss.eps, loss.ddof)
 
     def from_gram():
-        gram_a, gram_b, gram_r = map(replicas.current().gram, (a, b, residual))
-        squared_norm = statistics.gram_product(gram_a, gram_b, n)
-        terms = loss.from_gram(a, b, n, squared_norm)
-        return terms | {"mixed": statistics.gram_product(gram_r, gram_a + gram_b, n)}
+        gram_a, gram_b, gram_rest = map(replicas.current().gram, (a, b, rest))
+        terms = loss.from_gram(a, b, n, statistics.gram_product(gram_a, gram_b, n))
+        mixed = statistics.gram_product(gram_rest, gram_a + gram_b, n)
+        return terms | {"mixed": mixed}
 
     def from_correlation():
-        matrices = [statistics.correlation_matrix(residual, z, n) for z in (a, b)]
-        mixed = sum(ops.sum(ops.square(matrix)) for matrix in matrices)
-        return loss.from_correlation(a, b, n) | {"mixed": mixed}
+        terms = loss.from_correlation(a, b, n)
+        return terms | {"mixed": _from_correlation(rest, a, b, n)}
 
     terms = statistics.in_form(loss.form, a, from_gram, from_correlation)
     regulariser = scale * loss.redundancy_weight * terms["mixed"]
@@ -73,3 +122,18 @@ def mixed_terms(
         "loss": terms["loss"] + regulariser,
         "mixed": ops.stop_gradient(terms["mixed"]),
     }
+
+
+def _standardised(views, alpha, permutation, eps, ddof):
+    """`(a, b, R, N)`: standardised shards, what mixing leaves, and the batch's size."""
+    views = [ops.convert_to_tensor(z) for z in views]
+    checks.check_views(views)
+    a, b, mixed, n = statistics.standardise(views, eps, ddof)
+    alpha = ops.cast(alpha, "float32")
+    rest = mixed - alpha * a - (1.0 - alpha) * ops.take(b, permutation, axis=0)
+    return a, b, rest, n
+
+
+def _from_correlation(rest, a, b, n):
+    matrices = (statistics.correlation_matrix(rest, z, n) for z in (a, b))
+    return sum(ops.sum(ops.square(matrix)) for matrix in matrices)

@@ -126,10 +126,11 @@ class SIGRegLoss(ViewsLoss):
 
 def _epps_pulley(z, directions, n):
     """The mean over slices of N times the weighted distance to the normal's φ."""
-    angles = ops.expand_dims(ops.matmul(z, directions), -1) * _KNOTS
+    knots, normal, weights = map(ops.convert_to_tensor, (_KNOTS, _NORMAL, _WEIGHTS))
+    angles = ops.expand_dims(ops.matmul(z, directions), -1) * knots
     real, imaginary = (batch_mean(part(angles), n) for part in (ops.cos, ops.sin))
-    distances = ops.square(real - _NORMAL) + ops.square(imaginary)
-    return n * ops.mean(ops.sum(distances * _WEIGHTS, axis=1))
+    distances = ops.square(real - normal) + ops.square(imaginary)
+    return n * ops.mean(ops.sum(distances * weights, axis=1))
 
 
 _INVARIANCE = Term(

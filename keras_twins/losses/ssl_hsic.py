@@ -26,7 +26,7 @@ class SSLHSICLoss(ViewsLoss):
 
     Formula: `γ √HSIC(Z, Z) − HSIC(Z, Y)` of unit rows with the inverse multiquadric
     kernel `k = c / √(c² + r²)` and Y the image that a row is a view of (Li et al.,
-    arXiv 2106.08320, equations 4 and 5). Of V views,
+    arXiv 2106.08320, and its code). Of V views,
 
         HSIC(Z, Y) = mean of k over two views of an image − mean of k over all rows
         HSIC(Z, Z) = ‖H K H‖²_F / (N V)²

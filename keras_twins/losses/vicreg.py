@@ -40,9 +40,9 @@ class VICRegLoss(PairLoss):
         >>> import numpy as np, keras_twins as kt
         >>> z = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
         >>> loss = kt.losses.VICRegLoss()
-        >>> float(loss(z, z))  # the features vary, do not covary, and the views agree
+        >>> round(float(loss(z, z)), 6)  # the features vary, and do not covary
         0.0
-        >>> float(loss(z, z[:, ::-1]))  # 25 times the mean of (a − b)², which is 2
+        >>> round(float(loss(z, z[:, ::-1])), 6)  # 25 times the mean of (a − b)², 2
         50.0
     """
 

@@ -21,6 +21,10 @@ FUNCTIONS = {
     "barlow_twins_correlation": losses.BarlowTwinsLoss(0.1, form="correlation"),
     "hsic_gram": losses.HSICLoss(0.1, form="gram"),
     "linear_hsic": losses.linear_hsic,
+    # Each row with itself: the shards' permutations are as good as any.
+    "mixed": lambda a, b: losses.mixed_regulariser(
+        a, b, a - tf.square(b), 0.3, tf.range(tf.shape(a)[0]), eps=0.1
+    ),
     **{name: loss for name, (loss, _) in METHODS.items() if "auto" not in name},
 }
 # Where the global batch is cut: one replica gets no row.

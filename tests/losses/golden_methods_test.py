@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 from derivatives import relative, value_and_gradients
+from keras import ops
 
 from keras_twins import losses
 
@@ -19,17 +20,21 @@ def read(name, case):
         return dict(file)
 
 
+def tensor(array):
+    return ops.convert_to_tensor(array, "float32")
+
+
 class StoredSlices(losses.SIGRegLoss):
     def directions(self, width):
-        return np.float32(self.stored["slices"])
+        return tensor(self.stored["slices"])
 
 
 class StoredFeatures(losses.SSLHSICLoss):
     def random_features(self, width):
         return [
             (
-                np.float32(self.stored[f"rff_frequencies_{i}"].T),
-                np.float32(self.stored[f"rff_phases_{i}"][0]),
+                tensor(self.stored[f"rff_frequencies_{i}"].T),
+                tensor(self.stored[f"rff_phases_{i}"][0]),
             )
             for i in (1, 2)
         ]
@@ -38,10 +43,6 @@ class StoredFeatures(losses.SSLHSICLoss):
 def with_stored(loss, stored):
     loss.stored = stored
     return loss
-
-
-def centred(function):
-    return lambda *views: function(*(z - z.mean(axis=0) for z in views))
 
 
 # Name of the file, prefix of its keys, the loss, and the names of the terms stored.
@@ -134,3 +135,32 @@ def test_the_older_frossl_of_two_views_is_that_of_centred_embeddings(case):
     for gradient, key in zip(gradients, ("grad_a", "grad_b"), strict=True):
         through_the_mean = gradient - gradient.mean(axis=0)
         assert relative(through_the_mean, stored[f"two_view_{key}"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("form", ["gram", "correlation", "auto"])
+@pytest.mark.parametrize("case", CASES)
+def test_mixed_barlow_twins(case, form):
+    """The whole loss, by each two of the three embeddings."""
+    stored = read("mixed_barlow", case)
+    views = {v: np.float32(stored[f"z_{v}"]) for v in "abm"}
+    weight, scale = stored["redundancy_weight"], stored["mixup_loss_scale"]
+    barlow_twins = losses.BarlowTwinsLoss(float(weight), eps=0.0, ddof=1)
+
+    def regulariser(a, b, m):
+        return losses.mixed_regulariser(
+            a, b, m, float(stored["alpha"]), stored["index"].astype("int32"), form=form
+        )
+
+    mix = float(scale * weight) * float(regulariser(*views.values()))
+    assert mix == pytest.approx(float(stored["loss_mix"]), rel=TOLERANCE)
+    for pair in ("ab", "bm"):
+
+        def loss(x, y, pair=pair):
+            given = views | dict(zip(pair, (x, y), strict=True))
+            mixed = float(scale * weight) * regulariser(*given.values())
+            return barlow_twins(given["a"], given["b"]) + mixed
+
+        value, *gradients = value_and_gradients(loss, *(views[v] for v in pair))
+        assert value == pytest.approx(float(stored["loss"]), rel=TOLERANCE)
+        for gradient, v in zip(gradients, pair, strict=True):
+            assert relative(gradient, stored[f"grad_{v}"]) < TOLERANCE

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from method_formulas import METHODS
 
 from keras_twins import losses
 from keras_twins.losses import statistics
@@ -79,12 +80,19 @@ def test_decorrelated_equal_views_have_no_loss(form):
     assert float(loss(z, z)) == pytest.approx(0.0, abs=1e-4)
 
 
-@pytest.mark.parametrize("form", FORMS)
+ALL = {
+    "barlow_twins_gram": losses.BarlowTwinsLoss(form="gram"),
+    "barlow_twins_correlation": losses.BarlowTwinsLoss(form="correlation"),
+    **{name: loss for name, (loss, _) in METHODS.items()},
+}
+
+
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
-def test_mathematics_is_in_float32(pair, dtype, form):
+def test_mathematics_is_in_float32(pair, dtype, name):
     narrow = [tf.cast(z, dtype) for z in pair]
     wide = [tf.cast(z, "float32") for z in narrow]
-    loss = losses.BarlowTwinsLoss(form=form)
+    loss = ALL[name]
     value = loss(*narrow)
     assert value.dtype == tf.float32
     assert float(value) == pytest.approx(float(loss(*wide)), rel=1e-6)
@@ -146,9 +154,22 @@ def test_auto_in_a_graph(shape, known, rng):
     assert bool(ops & {"If", "StatelessIf"}) is not known
 
 
-def test_gram_form_holds_no_matrix_of_the_width():
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.HSICLoss(),
+        losses.VICRegLoss(),
+        losses.FroSSLLoss(),
+        losses.SIGRegLoss(slices=16),
+        losses.SSLHSICLoss(),
+        losses.SSLHSICLoss(kernel="random_features", features=16),
+        losses.NTXentLoss(),
+        losses.NegativeCosineLoss(),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_no_matrix_of_the_width_is_held(loss):
     spec = tf.TensorSpec((8, 500))
-    loss = losses.HSICLoss(form="auto")
 
     @tf.function(input_signature=[spec, spec])
     def step(z_a, z_b):
@@ -159,7 +180,8 @@ def test_gram_form_holds_no_matrix_of_the_width():
         for op in step.get_concrete_function().graph.get_operations()
         for output in op.outputs
     ]
-    assert max(sizes) <= 8 * 500
+    # Both views, or the 16 slices or features of each dimension.
+    assert max(sizes) <= 2 * 8 * 500
 
 
 def test_choice_of_form():
@@ -189,15 +211,50 @@ def test_round_trip_of_the_configuration(loss_class):
 )
 def test_wrong_shapes_are_refused(shapes, message):
     pair = [np.zeros(shape, "float32") for shape in shapes]
-    for function in (*(cls() for cls in LOSSES), losses.cross_correlation):
+    others = (losses.VICRegLoss(), losses.NTXentLoss(), losses.SSLHSICLoss())
+    for function in (*(cls() for cls in LOSSES), *others, losses.cross_correlation):
         with pytest.raises(ValueError, match=message):
             function(*pair)
 
 
 @pytest.mark.parametrize(
-    "argument", [{"form": "gran"}, {"ddof": 2}, {"eps": -1}, {"redundancy_weight": -1}]
+    "shapes", [[(4, 3)], [(4, 3), (4, 3), (4, 2)], [(4,), (4,)], [(4, 3), (4, 3, 1)]]
 )
-def test_wrong_arguments_are_refused(argument):
+@pytest.mark.parametrize(
+    "loss_class", [losses.FroSSLLoss, losses.SIGRegLoss, losses.SSLHSICLoss]
+)
+def test_wrong_views_are_refused(loss_class, shapes):
+    views = [np.zeros(shape, "float32") for shape in shapes]
+    with pytest.raises(ValueError, match="views must be.*Expected two.*Received"):
+        loss_class().view_terms(views)
+
+
+@pytest.mark.parametrize(
+    ("loss_class", "argument"),
+    [
+        (losses.BarlowTwinsLoss, {"form": "gran"}),
+        (losses.BarlowTwinsLoss, {"ddof": 2}),
+        (losses.BarlowTwinsLoss, {"eps": -1}),
+        (losses.BarlowTwinsLoss, {"redundancy_weight": -1}),
+        (losses.VICRegLoss, {"invariance_weight": -1}),
+        (losses.VICRegLoss, {"variance_weight": float("nan")}),
+        (losses.VICRegLoss, {"covariance_weight": -0.1}),
+        (losses.VICRegLoss, {"eps": 0}),
+        (losses.VICRegLoss, {"form": "covariance"}),
+        (losses.FroSSLLoss, {"invariance_weight": -1}),
+        (losses.FroSSLLoss, {"form": None}),
+        (losses.SIGRegLoss, {"regularisation_weight": 1.5}),
+        (losses.SIGRegLoss, {"regularisation_weight": -0.1}),
+        (losses.SIGRegLoss, {"slices": 0}),
+        (losses.SSLHSICLoss, {"regularisation_weight": -1}),
+        (losses.SSLHSICLoss, {"kernel": "gaussian"}),
+        (losses.SSLHSICLoss, {"kernel_scale": 0}),
+        (losses.SSLHSICLoss, {"features": 0}),
+        (losses.NTXentLoss, {"temperature": 0}),
+        (losses.NTXentLoss, {"temperature": -0.1}),
+    ],
+)
+def test_wrong_arguments_are_refused(loss_class, argument):
     name = next(iter(argument))
     with pytest.raises(ValueError, match=f"`{name}`.*Expected.*Received: {name}="):
-        losses.BarlowTwinsLoss(**argument)
+        loss_class(**argument)

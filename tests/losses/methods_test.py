@@ -205,6 +205,16 @@ def test_draws_are_those_of_seed_and_step():
     np.testing.assert_array_equal(first, directions(0, 0))
 
 
+def test_a_step_may_be_a_variable():
+    loss = losses.SIGRegLoss(slices=8)
+    step = keras.Variable(5, dtype="int32", trainable=False)
+    with losses.at_step(step):
+        found = ops.convert_to_numpy(loss.directions(5))
+    with losses.at_step(5):
+        expected = ops.convert_to_numpy(loss.directions(5))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_the_sets_of_random_features_differ():
     (first, _), (second, _) = losses.SSLHSICLoss(
         kernel="random_features"

@@ -24,5 +24,5 @@ def test_replicas_have_the_derivatives_and_constants_of_one():
     found = json.loads(done.stdout.splitlines()[-1])
     assert found.pop("constant") == 0.0
     assert found.pop("others") > 0.0
-    assert len(found) == 14
+    assert len(found) == 15
     assert max(max(distances) for distances in found.values()) < 1e-5, found
