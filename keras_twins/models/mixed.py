@@ -101,9 +101,9 @@ class MixedTwins(Twins):
         h_a, h_b, h_m = (
             self.encoder(x, training=training) for x in (view_a, view_b, mixed)
         )
-        z = (self.projector(h, training=training) for h in (h_a, h_b, h_m))
-        terms = mixed_terms(self.pair_loss, *z, alpha, partners, self.mixing_scale)
-        return h_a, terms
+        z_a, z_b, z_m = (self.projector(h, training=training) for h in (h_a, h_b, h_m))
+        loss, scale = self.pair_loss, self.mixing_scale
+        return h_a, mixed_terms(loss, z_a, z_b, z_m, alpha, partners, scale)
 
     def get_config(self) -> dict[str, Any]:
         own = {"mixing_scale": self.mixing_scale, "seed": self.seed}

@@ -1,7 +1,7 @@
 """The teacher: a slow copy of the networks, whose projections are the targets."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_twins.types import Tensor
 
-Momentum = float | keras.optimizers.schedules.LearningRateSchedule
+Momentum: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 # A schedule is looked at here. What it gives later than the last it gives for ever.
 _STEPS = (0, *(10**power for power in range(10)))
@@ -60,7 +60,9 @@ class Teacher(keras.layers.Layer):
             after: the same afterwards: one more, but for gradients that were only
                 accumulated, or not finite. The teacher then stays as it is.
         """
-        momentum = self.momentum if _is_number(self.momentum) else self.momentum(before)
+        momentum = self.momentum
+        if not isinstance(momentum, (int, float)):
+            momentum = momentum(before)
         # The last value of a cosine to 1 is a rounding error off.
         share = ops.clip(1.0 - ops.cast(momentum, "float32"), 0.0, 1.0)
         return ops.where(after > before, share, 0.0)
