@@ -19,11 +19,11 @@ from PIL import Image, ImageDraw, ImageFont
 from keras_twins import collection, pictures, progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
-from keras_twins.decode import host
+from keras_twins.decode import errors
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.runs.workdir import Workdir
-from keras_twins.serving import local
+from keras_twins.serving import client_images, local
 
 TAKES_PATHS = True
 
@@ -109,7 +109,10 @@ def of_run(folder, queries, k, verbose=0):
     run = Run.read(workdir)
     encoder = run.trained_encoder()
     size, resize = run.config.evaluation.image_size, run.config.evaluation.resize
-    pixels = [resize_and_crop(_read(query), size, resize).numpy() for query in queries]
+    pixels = [
+        resize_and_crop(_read(query, run.levels), size, resize).numpy()
+        for query in queries
+    ]
     trained = images.open_images(run, run.config.train_split)
     features, labels = evaluation.embed(encoder, trained.batches, verbose=verbose)
     check_features("training", features)
@@ -229,19 +232,18 @@ def _check_exists(path):
         raise InputError(f"{str(path)!r} does not exist; expected an image")
 
 
-def _read(path):
+def _read(path, levels=None):
     """The pixels of an image file, uint8 `(height, width, 3)`."""
     import tensorflow as tf  # After `start_tensorflow`, as what follows.
 
     from keras_twins.decode.images import ImageDecoder  # It imports TensorFlow.
 
     _check_exists(path)
+    encoded = client_images.encode(0, path)
     try:
-        return (
-            ImageDecoder().decode(host.readable(path.read_bytes()), path.name).numpy()
-        )
-    except (*host.ERRORS, tf.errors.OpError) as error:
-        raise InputError(f"{path} cannot be read as an image") from error
+        return ImageDecoder(levels).decode(encoded, path.name).numpy()
+    except tf.errors.OpError as error:
+        raise InputError(f"{path} {errors.reason(error.message)}") from error
 
 
 def _pixels_of(batches, rows):

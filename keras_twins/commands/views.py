@@ -27,11 +27,15 @@ def main(flags, paths):
     config = shared_flags.read_config(flags)
     output = shared_flags.check_output(flags.output, ".png")
     start_tensorflow()
-    from keras_twins.runs.run import Run  # It imports TensorFlow.
+    # They import TensorFlow.
+    from keras_twins.data import explain_read_errors
+    from keras_twins.runs.run import Run
 
     with progress.stage(f"listing {config.dataset} and drawing its views"):
         run = Run(config)
         run.decide_image_size()
+        with explain_read_errors(run.train_source.dataset()):
+            run.decide_levels()
         draw(run, output)
     print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
 

@@ -137,6 +137,12 @@ class Run:
         self._levels = self._levels or self.workdir.read_levels()
         self.leave_out(self.workdir.read_bad_images())
 
+    def decide_levels(self):
+        """Looks for the levels of 16-bit samples, where no first pass has done so."""
+        if self._levels is None:
+            self._levels = levels.found(self.train_source)
+            self.leave_out(self._bad_images)
+
     def leave_out(self, names):
         """Leaves images out of all splits from now on."""
         self._bad_images = frozenset(names)

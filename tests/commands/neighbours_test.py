@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -43,6 +44,20 @@ def test_an_image_is_its_own_nearest_neighbour_in_a_run(small_run, scans):
     np.testing.assert_allclose(pixels, query[2], atol=1e-3)
     similarities = [s for _, s, _ in near]
     assert similarities == sorted(similarities, reverse=True)
+
+
+def test_a_query_of_16_bits_has_the_levels_of_the_run(small_run, scans, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(small_run(1)[0].path, workdir)
+    (workdir / "images.json").write_text('{"splits": {}, "levels": [0, 4095]}')
+    with Image.open(scans[5]) as scan:
+        samples = np.rint(np.asarray(scan.convert("L")) * (4095 / 255))
+    deep = tmp_path / "deep.tif"
+    Image.fromarray(samples.astype(np.uint16)).save(deep)
+    ((query, nearest),) = neighbours.of_run(workdir, [deep], k=1)
+    assert nearest[0].startswith("train image 5, ")
+    assert nearest[1] == pytest.approx(1.0, abs=1e-5)
+    np.testing.assert_allclose(nearest[2], query[2], atol=1e-3)
 
 
 def _nearest(embeddings, query, k, own=None):
@@ -138,7 +153,7 @@ def test_refuses_what_cannot_be_searched(small_run, scans, tmp_path, rng):
         neighbours.of_file(tmp_path / "embeddings.csv", [scans[0]], 3)
     text = tmp_path / "note.txt"
     text.write_text("no image")
-    with pytest.raises(InputError, match=r"note\.txt cannot be read as an image"):
+    with pytest.raises(InputError, match=r"note\.txt is not a JPEG"):
         neighbours.of_run(small_run(1)[0].path, [text], 3)
     with pytest.raises(InputError, match="does not exist"):
         neighbours.of_run(small_run(1)[0].path, [tmp_path / "none.png"], 3)

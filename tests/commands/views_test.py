@@ -35,6 +35,20 @@ def test_the_picture_shows_originals_and_views(tmp_path):
         assert np.abs(found - np.clip(pixels, 0, 255)).max() <= 1
 
 
+def test_images_of_twelve_bits_are_seen_as_a_training_sees_them(tmp_path, capsys):
+    samples = np.linspace(0, 4095, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(samples).save(tmp_path / "scan.png")
+    config = digits.get_config()
+    config.dataset = f"folder:{tmp_path}"
+    run = Run(config)
+    (dark,) = run.train_source.dataset()
+    run.decide_levels()
+    (seen,) = run.train_source.dataset()
+    assert int(np.max(dark)) == 15 and int(np.max(seen)) == 255
+    assert run.levels == (4, 4091)
+    assert "4 becomes black, 4091 white" in capsys.readouterr().out
+
+
 def test_the_caption_tells_the_views_apart():
     same = views.describe(digits.get_config().views)
     assert same[0].startswith("both views: ")
