@@ -23,7 +23,7 @@ def mixed_terms(
 
     Formula of the latter: `‖C(m, a) − α C(a, a) − (1 − α) C(b_π, a)‖²_F`, and the same
     with `b` for `a`, where `C(x, y) = xᵀ y / N` and `b_π` are the partners' embeddings
-    (Bandara et al., arXiv 2312.02151, equations 5 to 7, as in the authors' code). With
+    (Bandara et al., arXiv 2312.02151, as in the authors' code). With
     `R = m − α a − (1 − α) b_π` it is `Σ (R Rᵀ) ∘ (a aᵀ + b bᵀ) / N²`: one Gram matrix
     more than the loss has, or two matrices `Rᵀ a` and `Rᵀ b`. Neither form subtracts
     one sum from another.

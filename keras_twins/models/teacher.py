@@ -20,8 +20,7 @@ class Teacher(keras.layers.Layer):
 
     It begins as their copy. After each step of the optimizer, each of its trainable
     weights t goes towards the student's s: `t + (1 - momentum) (s - t)`. Statistics of
-    batch norm are of the teacher's own passes, in training mode: so in the codes of
-    BYOL (deepmind-research), MoCo, solo-learn and lightly.
+    batch norm are of the teacher's own passes, in training mode.
 
     Args:
         encoder: `keras.Model`, as of `Twins`.
