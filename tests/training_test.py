@@ -196,7 +196,9 @@ def test_every_configuration_is_complete():
         module = importlib.import_module(f"keras_twins.configs.{name}")
         config = module.get_config()
         assert set(config.to_dict()) == base
-        config.epochs = config.epochs or 20  # as a run decides it
+        # A run decides what is open.
+        config.epochs = config.epochs or 20
+        config.views.image_size = config.views.image_size or 64
         parts.loss(config)
         parts.optimizer(config, 10)
         parts.views(config, config.views.image_size)
