@@ -95,7 +95,7 @@ class Embedder:
         Raises:
             ImageError, ServerError: as `embed`.
         """
-        for outcome in self.outcomes(images):
+        for outcome in self._outcomes(images, strict=True):
             if outcome.errors:
                 raise outcome.errors[0]
             yield outcome.rows
@@ -115,6 +115,9 @@ class Embedder:
         Raises:
             ServerError: as `embed`.
         """
+        return self._outcomes(images, strict=False)
+
+    def _outcomes(self, images, strict):
         if isinstance(images, (str, bytes, os.PathLike)):
             raise InputError(
                 f"images: expected a list; got one {type(images).__name__}"
@@ -124,7 +127,7 @@ class Embedder:
             try:
                 numbered = enumerate(images)
                 while batch := list(itertools.islice(numbered, self._batch_size)):
-                    pending.append(pool.submit(self._embed, batch))
+                    pending.append(pool.submit(self._embed, batch, strict))
                     if len(pending) > self._batches_at_a_time:
                         yield self._first_outcome(pending)
                 while pending:
@@ -162,16 +165,19 @@ class Embedder:
             return _outcome(*self._embed_or_narrow_down(images, errors_before))
         return _outcome(*self._narrow_down(images, answer, errors_before))
 
-    def _embed(self, batch):
+    def _embed(self, batch, strict):
         """The images of a batch that can be read, errors of the others, and an answer.
 
-        The answer is the embeddings, or `Refused`.
+        The answer is the embeddings, or `Refused`. With `strict`, nothing is asked for
+        where an image cannot be read, and its error is raised.
         """
         images, unreadable = [], []
         for index, given in batch:
             try:
                 images.append(_Image(index, given, encode(index, given)))
             except ImageError as error:
+                if strict:
+                    raise
                 unreadable.append(error)
         try:
             return images, unreadable, self._ask(images)

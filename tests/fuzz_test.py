@@ -124,6 +124,7 @@ def test_a_configuration_is_taken_or_refused_in_a_line(key, value):
         return  # ml_collections refuses another type, and the command shows its line.
     try:
         config_check.check(config)
+        config.epochs = config.epochs or 20  # A run decides what is open.
         parts.stages(config)
         parts.loss(config)
         parts.optimizer(config, 11)

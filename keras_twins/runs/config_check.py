@@ -127,6 +127,8 @@ def _is_callback(value):
 
 _TRUTH = (lambda value: isinstance(value, bool), "True or False")
 
+_A_NAME = "a name of one of ours, or module:name"
+
 _EXPECTED = {
     "seed": _whole(0),
     "dataset": (_is_text, "a data set's name"),
@@ -147,6 +149,9 @@ _EXPECTED = {
     "projector_unit_length": _TRUTH,
     "precision": (lambda value: value in _PRECISIONS, f"one of {_PRECISIONS}"),
     "epochs": _open(_whole(1), "from the collection's size"),
+    "encoder.name": (_is_text, _A_NAME),
+    "loss.name": (_is_text, _A_NAME),
+    "optimizer.name": (_is_text, _A_NAME),
     "optimizer.learning_rate": _number(0),
     "optimizer.warmup_epochs": _number(0),
     "optimizer.final_rate": _number(0, 1),

@@ -169,7 +169,7 @@ IMAGES = {
         "image_bytes[1] is not a",
     ),
     "plain text": ({"instances": ["text"]}, 400, "image_bytes[0] is not a"),
-    "empty": ({"instances": [{"b64": ""}]}, 400, "image_bytes[0] is not a"),
+    "empty": ({"instances": [{"b64": ""}]}, 400, "image_bytes[0] is an empty file"),
     "cut off": ({"instances": [_b64(_picture("JPEG")[:200])]}, 400, "JPEG"),
     "a bomb": ({"instances": [BOMB]}, 400, "claims 100 x 101 pixels"),
     "scalar": ({"inputs": PNG}, 400, "must be a vector"),
