@@ -162,7 +162,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         """The same of an image of which only what the crops see is decoded.
 
         Args:
-            height, width: scalar int32 tensors. The image's size in pixels.
+            height: scalar int32 tensor, of the image, in pixels.
+            width: scalar int32 tensor, of the image, in pixels.
             part: function of a window, an int32 tensor `[top, left, height, width]`,
                 that decodes it: uint8 `(height, width, channels)`.
             key: scalar int64 tensor. The image's key.
