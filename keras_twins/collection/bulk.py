@@ -10,7 +10,7 @@ from keras_twins import progress
 from keras_twins.collection import skipped
 from keras_twins.collection.files import writer
 from keras_twins.collection.images import File
-from keras_twins.collection.shards import ROWS, Shards
+from keras_twins.collection.shards import ROWS_AT_A_TIME, Shards
 from keras_twins.errors import InputError
 
 
@@ -103,8 +103,8 @@ def embed_into(
         ServerError: as `Embedder.embed`. What was done before is in the shards.
     """
     left_out = []
-    for start in range(0, len(files), ROWS):
-        here = files[start : start + ROWS]
+    for start in range(0, len(files), ROWS_AT_A_TIME):
+        here = files[start : start + ROWS_AT_A_TIME]
         rows, errors = embed_shard(embedder, [file.path for file in here], strict, done)
         model = embedder.model()
         if model.key != shards.key:

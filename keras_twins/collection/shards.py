@@ -3,7 +3,8 @@
 A shard is a Parquet file of up to 1024 embeddings with their files. It is whole or
 absent, and never changed: what is in a later shard replaces what an earlier one has of
 the same file. So a shard may be written by any process, in any order, under a number of
-its own; `arrange` then leaves each file once, in the order of the collection.
+its own; `arrange` then leaves each file once, in the order of the collection, in shards
+that are full.
 """
 
 import fcntl
@@ -27,6 +28,8 @@ from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
 ROWS = 1024  # the most in a shard
+# Of a shard while embeddings are made: what two kills cost is one shard at most.
+ROWS_AT_A_TIME = ROWS // 2
 
 _NAME = re.compile(r"shard-(\d{6,})\.parquet")
 _MODEL = b"keras_twins.model"
@@ -109,8 +112,8 @@ class Shards:
     def arrange(self, wanted: Sequence[File]) -> int:
         """Leaves each file once, in the order of a collection, and drops the others.
 
-        Shards at the beginning that are right already stay as they are: files that come
-        last in the order cost no rewriting.
+        Full shards at the beginning that are right already stay as they are: files that
+        come last in the order cost no more than the last shard.
 
         Args:
             wanted: list of `File`. Those without an embedding are passed over.
@@ -125,8 +128,10 @@ class Shards:
         for path in paths:
             count = pyarrow.parquet.read_metadata(path).num_rows
             here = places[first : first + count]
+            is_full = count == min(ROWS, len(places) - first)
             if not (
-                np.array_equal(shard[here], np.full(count, kept))
+                is_full
+                and np.array_equal(shard[here], np.full(count, kept))
                 and np.array_equal(row[here], np.arange(count))
             ):
                 break

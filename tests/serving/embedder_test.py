@@ -33,7 +33,7 @@ def test_each_image_on_its_own_account(serve, expected, protocol, merges, bad):
 
 @both
 def test_a_model_that_changes_meanwhile_is_said(serve, protocol, tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "ROWS", 2)
+    monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
     paths = [tmp_path / f"{n}.jpg" for n in range(6)]
     for path in paths:
         path.write_bytes(path.name.encode())
