@@ -67,7 +67,8 @@ def measure(root, count):
         process.wait()
         shards = sum(1 for _ in output.glob("shard-*"))
         print(
-            f"killed after {time.monotonic() - began:.0f} s; {shards} shards are whole"
+            f"killed after {time.monotonic() - began:.0f} s; {shards} files of shards "
+            "are whole"
         )
     began = time.monotonic()
     subprocess.run(command, check=True)

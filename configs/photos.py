@@ -19,7 +19,9 @@ Any of these can be given instead: --config.views.image_size=128,
 --config.batch_size=64, --config.epochs=50. docs/photographs.md shows the whole way, and
 pretrained encoders.
 
-Measured by us: nothing yet.
+Measured on two cores: 1 600 mixed files, of which 20 are broken and 35 not images, from
+`train` with --config.minutes=5 to the report in 5.5 minutes, 9.5 core-minutes (51
+epochs at 96 pixels): `python -m benchmarks.mixed_folder --photos=FOLDER --minutes=5`.
 """
 
 from ml_collections import config_dict
