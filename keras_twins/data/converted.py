@@ -128,7 +128,7 @@ class _Cache:
         self._name = name
         self._folder, self._limit = folder(), limit()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._bytes, self._files = _taken(self._folder)
+        self._bytes = self._files = None  # Looked up where something is converted.
         self._new, self._began = 0, time.monotonic()
         self._lock = threading.Lock()
 
@@ -173,6 +173,8 @@ class _Cache:
                 self.reasons[path] = str(error)
             return None
         with self._lock:
+            if self._bytes is None:
+                self._bytes, self._files = _taken(self._folder)
             self._bytes += len(contents)
             if self._bytes > self._limit:
                 raise InputError(
