@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.parquet
 from absl import flags as absl_flags
 
-from keras_twins import collection, files, progress
-from keras_twins.commands import cli, shared_flags
+from keras_twins import files, progress
+from keras_twins.commands import cli, embeddings_file, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 
@@ -66,12 +66,7 @@ def read(path):
         InputError: naming the flag, for a file without embeddings or paths, or with
             embeddings that are not finite.
     """
-    try:
-        found = collection.read(path)
-    except InputError as error:
-        raise InputError(f"--embeddings={error}") from error
-    if found.paths is None:
-        raise InputError(f"--embeddings={path} has no paths of images")
+    found = embeddings_file.read(path)
     wrong = sum(
         int((~np.isfinite(found.embeddings[start : start + 65_536])).any(axis=1).sum())
         for start in range(0, len(found.embeddings), 65_536)

@@ -17,7 +17,7 @@ from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_twins import collection, pictures, progress
-from keras_twins.commands import cli, shared_flags
+from keras_twins.commands import cli, embeddings_file, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.decode import errors
 from keras_twins.errors import InputError
@@ -154,12 +154,7 @@ def of_file(path, queries, k, model_dir=None):
             have where there is no model, a model of another width, or embeddings that
             are not finite.
     """
-    try:
-        read = collection.read(path)
-    except InputError as error:
-        raise InputError(f"--embeddings={error}") from error
-    if read.paths is None:
-        raise InputError(f"--embeddings={path} has no paths of images")
+    read = embeddings_file.read(path)
     rows_of = {os.path.abspath(name): row for row, name in enumerate(read.paths)}
     own = np.array([rows_of.get(os.path.abspath(query), -1) for query in queries])
     others = [query for query, row in zip(queries, own, strict=True) if row < 0]
