@@ -24,8 +24,14 @@ def code_cells(notebook):
 
 
 def kinds(cell):
-    """What a cell gives: standard output, a picture, a value."""
-    return [(out.output_type, *sorted(out.get("data", ()))) for out in cell.outputs]
+    """What a cell gives: standard output, a picture, a value.
+
+    What a library writes to standard error differs from one machine to the next, and
+    may split standard output in two.
+    """
+    given = [out for out in cell.outputs if out.get("name") != "stderr"]
+    found = [(out.output_type, *sorted(out.get("data", ()))) for out in given]
+    return list(dict.fromkeys(found))
 
 
 def texts(notebook):
