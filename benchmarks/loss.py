@@ -30,10 +30,10 @@ def make_step(name, side, n, width):
     import numpy as np
 
     rng = np.random.default_rng(0)
-    z_a = rng.standard_normal((n, width), dtype="float32")
-    z_b = z_a + rng.standard_normal((n, width), dtype="float32")
+    drawn = rng.standard_normal((loss_sides.count_views(name), n, width), "float32")
+    views = [drawn[0], *(drawn[0] + noise for noise in drawn[1:])]
     if side == "pytorch":
-        return _pytorch_step(name, z_a, z_b)
+        return _pytorch_step(name, views)
 
     import tensorflow as tf
 
@@ -43,30 +43,31 @@ def make_step(name, side, n, width):
         loss = loss_sides.ours(name, side)
 
     @tf.function
-    def value_and_gradients(a, b):
+    def value_and_gradients(*views):
         with tf.GradientTape() as tape:
-            tape.watch([a, b])
-            value = loss(a, b)
-        return value, tape.gradient(value, [a, b])
+            tape.watch(views)
+            value = loss(*views)
+        return value, tape.gradient(value, views)
 
-    pair = tf.constant(z_a), tf.constant(z_b)
+    tensors = [tf.constant(view) for view in views]
 
     def step():
-        value, gradients = value_and_gradients(*pair)
+        value, gradients = value_and_gradients(*tensors)
         return float(value), float(tf.norm(gradients[0]))
 
     return step
 
 
-def _pytorch_step(name, z_a, z_b):
+def _pytorch_step(name, views):
     import torch
 
-    pair = [torch.tensor(z, requires_grad=True) for z in (z_a, z_b)]
-    loss = loss_sides.reference(name, "pytorch", z_a.shape[1], loss_sides.PyTorch())
+    tensors = [torch.tensor(view, requires_grad=True) for view in views]
+    width = views[0].shape[1]
+    loss = loss_sides.reference(name, "pytorch", width, loss_sides.PyTorch())
 
     def step():
-        value = loss(*pair)
-        gradients = torch.autograd.grad(value, pair, materialize_grads=True)
+        value = loss(*tensors)
+        gradients = torch.autograd.grad(value, tensors, materialize_grads=True)
         return float(value), float(gradients[0].norm())
 
     return step

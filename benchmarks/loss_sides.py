@@ -8,10 +8,13 @@ import math
 
 WEIGHT, EPS = 0.0051, 1e-5
 SLICES, FEATURES = 1024, 512
+# Of mixed images; each is mixed with the next one.
+ALPHA, MIXING_SCALE = 0.3, 4.0
 
 # Sides of each loss, reference first. Ratios are those to the last but PyTorch's.
 SIDES = {
     "barlow_twins": ("official", "correlation", "gram", "pytorch"),
+    "mixed": ("official", "correlation", "gram", "pytorch"),
     "vicreg": ("official", "correlation", "gram", "pytorch"),
     "frossl": ("official", "correlation", "gram", "pytorch"),
     "sigreg": ("official", "ours", "pytorch"),
@@ -23,6 +26,7 @@ SIDES = {
 # Those that build a matrix of the width, where the loss has another form.
 _OF_THE_WIDTH = {
     "barlow_twins": ("official", "correlation", "pytorch"),
+    "mixed": ("official", "correlation", "pytorch"),
     "vicreg": ("official", "correlation", "pytorch"),
     "frossl": ("official", "correlation", "pytorch"),
     "ssl_hsic": ("width features",),
@@ -31,6 +35,11 @@ _OF_THE_WIDTH = {
 
 def holds_a_matrix_of_the_width(name, side):
     return side in _OF_THE_WIDTH.get(name, ())
+
+
+def count_views(name):
+    """How many matrices the loss is of."""
+    return 3 if name == "mixed" else 2
 
 
 def agree(name):
@@ -45,6 +54,7 @@ def ours(name, side):
 
     makers = {
         "barlow_twins": lambda: losses.BarlowTwinsLoss(WEIGHT, EPS, form=side),
+        "mixed": lambda: _our_mixed(losses.BarlowTwinsLoss(WEIGHT, EPS, form=side)),
         "vicreg": lambda: losses.VICRegLoss(form=side),
         "frossl": lambda: losses.FroSSLLoss(form=side),
         "sigreg": lambda: losses.SIGRegLoss(slices=SLICES),
@@ -56,8 +66,21 @@ def ours(name, side):
     return makers[name]()
 
 
+def _our_mixed(loss):
+    # As in `ours`.
+    import tensorflow as tf
+
+    from keras_twins.losses.mixed import mixed_terms
+
+    def of_views(a, b, m):
+        partners = tf.roll(tf.range(a.shape[0]), -1, axis=0)
+        return mixed_terms(loss, a, b, m, ALPHA, partners, MIXING_SCALE)["loss"]
+
+    return of_views
+
+
 def reference(name, side, width, backend):
-    """The formula of a paper's code as a function of two matrices.
+    """The formula of a paper's code as a function of the views' matrices.
 
     Args:
         name: of the loss.
@@ -67,6 +90,7 @@ def reference(name, side, width, backend):
     """
     formulas = {
         "barlow_twins": _barlow_twins,
+        "mixed": _mixed,
         "vicreg": _vicreg,
         "frossl": _frossl,
         "sigreg": _sigreg,
@@ -81,7 +105,7 @@ def reference(name, side, width, backend):
     if name == "ssl_hsic":
         count = width if side == "width features" else FEATURES
         drawn = [backend.normal(width, count) for _ in range(2)]
-    return lambda a, b: formulas[name](backend, a, b, *drawn)
+    return lambda *views: formulas[name](backend, *views, *drawn)
 
 
 class TensorFlow:
@@ -151,11 +175,33 @@ def _off_diagonal_squares(x, matrix):
     return x.sum(flat[:, 1:] ** 2)
 
 
-def _barlow_twins(x, a, b):
-    a, b = ((z - x.mean(z, 0)) / x.sqrt(x.variance(z) + EPS) for z in (a, b))
-    c = x.transpose(a) @ b / a.shape[0]
+def _standardised(x, *views):
+    return [(z - x.mean(z, 0)) / x.sqrt(x.variance(z) + EPS) for z in views]
+
+
+def _correlation(x, a, b):
+    return x.transpose(a) @ b / a.shape[0]
+
+
+def _of_correlation(x, c):
     on = x.sum((x.diagonal(c) - 1.0) ** 2)
     return on + WEIGHT * _off_diagonal_squares(x, c)
+
+
+def _barlow_twins(x, a, b):
+    return _of_correlation(x, _correlation(x, *_standardised(x, a, b)))
+
+
+def _mixed(x, a, b, m):
+    a, b, m = _standardised(x, a, b, m)
+    partners = x.concat([b[1:], b[:1]], 0)
+    between = _correlation(x, a, b)
+    value = _of_correlation(x, between)
+    for view, own in ((a, _correlation(x, a, a)), (b, between)):
+        wanted = ALPHA * own + (1.0 - ALPHA) * _correlation(x, partners, view)
+        squares = x.sum((_correlation(x, m, view) - wanted) ** 2)
+        value += MIXING_SCALE * WEIGHT * squares
+    return value
 
 
 def _vicreg(x, a, b):
