@@ -14,12 +14,24 @@ from keras_twins import distribution
 from keras_twins.errors import InputError
 
 SCRIPT = pathlib.Path(__file__).parent / "fit_on_replicas.py"
-EXACT = {
-    "-".join(key): dict(zip(("loss", "form", "optimizer"), key, strict=True))
-    for key in itertools.product(
-        ("barlow_twins", "hsic"), ("gram", "correlation"), ("sgd", "adam", "lars")
-    )
-}
+
+
+def exact(*names):
+    """Specs of a loss, a form and an optimizer each, from `LOSS-FORM-OPTIMIZER`."""
+    keys = ("loss", "form", "optimizer")
+    return {name: dict(zip(keys, name.split("-"), strict=True)) for name in names}
+
+
+# Of a loss, a form and an optimizer, any two meet in a spec. The rest are others.
+EXACT = exact(
+    *("barlow_twins-gram-sgd", "barlow_twins-correlation-adam"),
+    *("barlow_twins-gram-lars", "hsic-correlation-sgd"),
+    *("hsic-gram-adam", "hsic-correlation-lars"),
+)
+OTHERS = exact(
+    *("barlow_twins-gram-adam", "barlow_twins-correlation-lars"),
+    *("hsic-gram-sgd", "hsic-correlation-adam"),
+)
 MIXED = {
     f"mixed_{dtype}": {
         "loss": "hsic",
@@ -96,31 +108,42 @@ def read(folder):
     return found
 
 
-# Tracing a step for four replicas takes long: each value of a spec once or twice.
+# Tracing a step for several replicas takes long: each spec on two or on four.
 SPECS = {
-    1: EXACT | MIXED | AUTO | METHODS | STEP,
+    1: EXACT | OTHERS | MIXED | AUTO | METHODS | STEP,
     2: EXACT | MIXED | AUTO | STEP | {"methods-gram": METHODS["methods-gram"]},
-    4: AUTO
+    4: OTHERS
+    | AUTO
     | {"teacher": STEP["teacher"]}
-    | {"methods-correlation": METHODS["methods-correlation"]}
-    | {
-        name: EXACT[name]
-        for name in (
-            "barlow_twins-gram-adam",
-            "barlow_twins-correlation-lars",
-            "hsic-gram-sgd",
-            "hsic-correlation-adam",
-        )
-    },
+    | {"methods-correlation": METHODS["methods-correlation"]},
 }
 
 
+def needed(items):
+    """`SPECS` as far as the tests that will run compare them: one test needs one."""
+    # A test without parameters compares all of them.
+    asked = [getattr(item, "callspec", None) and item.callspec.params for item in items]
+
+    def is_needed(replicas, name):
+        return any(
+            not p or (p["name"] == name and replicas in (1, p["replicas"]))
+            for p in asked
+        )
+
+    return {
+        replicas: {name: specs[name] for name in specs if is_needed(replicas, name)}
+        for replicas, specs in SPECS.items()
+    }
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(request, tmp_path_factory):
     """What came out on one, two and four replicas of one process."""
+    items = [item for item in request.session.items if item.path == request.path]
+    found = needed(item for item in items if "trained" in item.fixturenames)
     folder = tmp_path_factory.mktemp("replicas")
-    folders = {replicas: folder / str(replicas) for replicas in SPECS}
-    finish(*(start(replicas, SPECS[replicas], folders[replicas]) for replicas in SPECS))
+    folders = {replicas: folder / str(replicas) for replicas in found}
+    finish(*(start(r, specs, folders[r]) for r, specs in found.items() if specs))
     return {replicas: read(folders[replicas]) for replicas in SPECS}
 
 
@@ -156,7 +179,7 @@ def test_two_worker_processes_train_as_one_device(trained, tmp_path, free_addres
     addresses = free_addresses(2)
     names = ["barlow_twins-gram-adam", "hsic-correlation-sgd", "auto", "methods-gram"]
     names += ["teacher"]
-    specs = {name: (EXACT | AUTO | METHODS | STEP)[name] for name in names}
+    specs = {name: SPECS[1][name] for name in names}
     workers = [
         start(
             0,

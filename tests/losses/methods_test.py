@@ -176,6 +176,14 @@ def test_targets_have_no_gradient():
     assert not np.any(by_target) and np.any(other)
 
 
+def test_the_spread_of_targets_tells_a_collapse_from_agreement():
+    spread = np.concatenate([np.eye(4), -np.eye(4)])
+    for z, expected in ((spread, 1.0), (np.ones((8, 4)), 0.0)):
+        terms = losses.NegativeCosineLoss().terms(z, z)
+        assert float(terms["similarity"]) == pytest.approx(1.0, abs=1e-6)
+        assert float(terms["spread"]) == pytest.approx(expected, abs=1e-6)
+
+
 def test_random_features_approach_the_exact_kernel(rng):
     pair = pair_of((12, 6))
     exact = losses.SSLHSICLoss(kernel_scale=0.6).terms(*pair)
