@@ -3,8 +3,8 @@
     python -m benchmarks.embed_memory [--listed=100000,1000000]
 
 The files are links to a hundred generated PNG files, and the model is small, so that a
-million take minutes. What is printed is the largest resident memory of the process that
-lists files, hands them out and writes embeddings; the workers are processes of their own.
+million take minutes. It prints the largest resident memory of the process that lists
+files, hands them out and writes embeddings. The workers are processes of their own.
 """
 
 import argparse
@@ -31,8 +31,9 @@ def main():
     print(f"memory of the last by that of the first: {peaks[-1] / peaks[0]:.3f}")
 
 
-def measure(root, model_dir, count):
+def measure(folder, count):
     """The most memory of one run, in MiB."""
+    root = folder / str(count)
     root.mkdir()
     names = root / "list.txt"
     names.write_text("\n".join(generate(root / "files", count)))
@@ -40,7 +41,7 @@ def measure(root, model_dir, count):
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "keras_twins.commands.embed", "--ray=local"),
-            *(f"--model_dir={model_dir}", "--batch_size=256"),
+            *(f"--model_dir={folder}/embedder", "--batch_size=256"),
             *(f"--files_from={names}", f"--output={root}/embeddings/"),
         ],
         stderr=subprocess.DEVNULL,

@@ -3,7 +3,7 @@
     python -m benchmarks.embed_ray --model_dir=DIR [--files=20000] [--rounds=2]
     python -m benchmarks.embed_ray --model_dir=DIR --kills=10 [--files=20000]
 
-The files are generated JPEGs of 256 × 256 pixels: links to two hundred. With --kills the
+The files are links to two hundred generated JPEGs of 256 × 256 pixels. With --kills the
 command ends by SIGKILL at a random moment, in as many new outputs. Each file must have
 one embedding after the same command has run again.
 """
