@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from keras_twins.types import StrPath
 
@@ -47,9 +47,7 @@ class Listing:
 def walk(
     folder: StrPath, suffixes: tuple[str, ...], skip: Collection[str] = ()
 ) -> Listing:
-    """Lists the images below a folder.
-
-    Links are followed, except in circles. Whether a link is broken, reading tells.
+    """Lists the images below a folder, as `each` does.
 
     Args:
         folder: path.
@@ -71,11 +69,32 @@ def walk(
         >>> listing.say_ignored(found.ignored)
         '1 other file ignored: .txt 1; 1 hidden file'
     """
-    files: list[str] = []
     ignored: collections.Counter[str] = collections.Counter()
+    return Listing(list(each(folder, suffixes, ignored, skip)), ignored)
+
+
+def each(
+    folder: StrPath,
+    suffixes: tuple[str, ...],
+    ignored: collections.Counter[str],
+    skip: Collection[str] = (),
+) -> Iterator[str]:
+    """Gives the images below a folder one by one; memory holds one folder's names.
+
+    Links are followed, except in circles. Whether a link is broken, reading tells.
+
+    Args:
+        folder, suffixes, skip: as of `walk`.
+        ignored: counter to which everything else is added.
+
+    Yields:
+        str, relative to the folder, in the order of their names.
+
+    Raises:
+        OSError: as `walk`.
+    """
     root = os.fspath(folder)
-    _walk(root, "", {os.path.realpath(root)}, suffixes, skip, files, ignored)
-    return Listing(files, ignored)
+    return _walk(root, "", {os.path.realpath(root)}, suffixes, skip, ignored)
 
 
 def folders(folder: StrPath) -> list[str]:
@@ -141,8 +160,8 @@ def _has_image(folder, above, suffixes, deep):
     return False
 
 
-def _walk(folder, prefix, above, suffixes, skip, files, ignored):
-    """Appends the images below `folder`; `above` keeps links from going in circles."""
+def _walk(folder, prefix, above, suffixes, skip, ignored):
+    """Gives the images below `folder`; `above` keeps links from going in circles."""
     found = []
     # Of a folder of a million files, names are all that is kept.
     with os.scandir(folder) as entries:
@@ -159,7 +178,7 @@ def _walk(folder, prefix, above, suffixes, skip, files, ignored):
                 found.append((entry.name, is_folder))
     for name, is_folder in sorted(found):
         if not is_folder:
-            files.append(os.path.join(prefix, name))
+            yield os.path.join(prefix, name)
             continue
         path = os.path.join(folder, name)
         target = os.path.realpath(path)
@@ -167,7 +186,7 @@ def _walk(folder, prefix, above, suffixes, skip, files, ignored):
             ignored[_LOOP] += 1
             continue
         below = (os.path.join(prefix, name), {*above, target})
-        _walk(path, *below, suffixes, (), files, ignored)
+        yield from _walk(path, *below, suffixes, (), ignored)
 
 
 def _kind(entry, is_folder, suffixes=()):

@@ -21,14 +21,15 @@ class ExportedModel(Embedder):
     Args:
         version_dir: path of the version's folder.
         batch_size: int. Images in a batch.
+        batches_at_a_time: int. Defaults to one more than keeps every core busy, since a
+            batch also waits for the disk.
 
     Raises:
         InputError: if the folder holds no model or one of another kind.
     """
 
-    def __init__(self, version_dir, batch_size=32):
-        # One more than keeps every core busy: a batch also waits, for the disk.
-        at_a_time = len(os.sched_getaffinity(0)) + 1
+    def __init__(self, version_dir, batch_size=32, batches_at_a_time=None):
+        at_a_time = batches_at_a_time or len(os.sched_getaffinity(0)) + 1
         super().__init__(_Transport(version_dir), 0, batch_size, at_a_time)
 
 

@@ -1,13 +1,15 @@
 """Embeds the files of a collection; one that cannot be read is skipped."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_twins import progress
-from keras_twins.collection import skipped
+from keras_twins.collection import remote, skipped
 from keras_twins.collection.files import writer
 from keras_twins.collection.images import File
 from keras_twins.collection.shards import ROWS_AT_A_TIME, Shards
@@ -33,108 +35,189 @@ class Output(NamedTuple):
         return self.file is None or self.file.suffix == ".parquet"
 
 
-def write(output, files, unreadable, model, open_embedder, strict=False):
+class Written(NamedTuple):
+    """What became of a collection.
+
+    Attributes:
+        count: int, how many embeddings there are.
+        width: int, of each.
+        new: int, how many of them were made this time.
+        total: int, how many files there are, each counted once.
+    """
+
+    count: int
+    width: int
+    new: int
+    total: int
+
+
+class Part(NamedTuple):
+    """Some files of a collection, embedded.
+
+    Attributes:
+        rows: float32 array `(n, D)`, the embeddings of `files`, in their order.
+        files: list of n `File`.
+        left_out: list of `(path, reason)`, of files that cannot be read.
+        model: `keras_twins.serving.transports.Model` that made the embeddings.
+    """
+
+    rows: npt.NDArray[np.float32]
+    files: list[File]
+    left_out: list[tuple[str, str]]
+    model: Any
+
+
+Embed: TypeAlias = Callable[
+    [Iterator[list[File]], bool, Callable[[int], object]], Iterator[Part]
+]
+"""A function `(files, strict, done)` that embeds lists of files, in any order.
+
+With `strict` it raises InputError for the first file that cannot be read. It tells
+`done` how many more files are done.
+"""
+
+
+def write(output, files, left_out, model, open_embed, strict=False):
     """Embeds files that have no embedding yet, and writes all embeddings.
+
+    Memory does not grow with the number of files.
 
     Args:
         output: `Output`.
-        files: list of `keras_twins.collection.images.File`, in the order to write.
-        unreadable: list of `(path, reason)` of further files.
+        files: iterable of `keras_twins.collection.images.File`, in the order to write.
+        left_out: list of `(path, reason)` of further files, which may grow while
+            `files` is iterated; those without an embedding are added.
         model: `keras_twins.serving.transports.Model` that embeds.
-        open_embedder: function that gives the model's `Embedder`; it is called where a
-            file has no embedding.
+        open_embed: context manager that gives the model's `Embed`; its scope is entered
+            where a file has no embedding.
         strict: bool, whether a file that cannot be read is an error.
 
     Returns:
-        int, int, list: how many embeddings were written, their width, and `(path,
-        reason)` of the files that have none.
+        `Written`.
 
     Raises:
         InputError: if no file has an embedding, or as `Shards`.
     """
-    with Shards(output.folder, model) as shards:
-        before = shards.embedded()
-        missing = [file for file in files if before.get(file.path) != file]
-        _say_plan(files, missing, before)
-        left_out = list(unreadable)
-        if missing:
-            embedder = open_embedder()
-            done = len(files) - len(missing)
-            with progress.bar("embed", len(files), "images", done=done) as bar:
-                left_out += embed_into(
-                    shards, embedder, missing, strict=strict, done=bar.update
-                )
+    with Shards(output.folder, model) as shards, shards.ledger() as ledger:
+        with progress.stage("embed: listing files"):
+            ledger.add(files)
+        if strict and left_out:
+            raise InputError("{}: {}".format(*left_out[0]))
+        total = ledger.count + len(left_out)
+        shards.mark_in(ledger)
+        _say_plan(ledger)
+        before = ledger.embedded()
+        if before < ledger.count:
+            with (
+                open_embed() as embed,
+                progress.bar("embed", ledger.count, "images", done=before) as bar,
+            ):
+                parts = embed(ledger.missing(ROWS_AT_A_TIME), strict, bar.update)
+                left_out += embed_into(shards, parts)
         skipped.write(output.skipped, left_out)
         with progress.stage(f"embed: writing {output.file or output.folder}"):
-            count = shards.arrange(files)
+            count = shards.arrange(ledger)
             if not count:
                 reason, _ = skipped.count(left_out)[0]
                 raise InputError(
-                    f"none of {len(left_out)} files has an embedding ({reason}); "
+                    f"none of {total} files has an embedding ({reason}); "
                     f"{output.skipped} lists them"
                 )
-            return count, _write_file(output.file, shards), left_out
+            width = _write_file(output.file, shards)
+            return Written(count, width, count - before, total)
 
 
-def embed_into(
-    shards: Shards,
-    embedder: Any,
-    files: Sequence[File],
-    *,
-    strict: bool = False,
-    done: Callable[[int], object],
-) -> list[tuple[str, str]]:
-    """Embeds files, shard by shard.
+def embed_into(shards: Shards, parts: Iterable[Part]) -> list[tuple[str, str]]:
+    """Writes embeddings as they are made, a shard for each part.
 
     Args:
         shards: `Shards`, in their scope.
-        embedder: `keras_twins.serving.embedder.Embedder` of the model of the shards.
-        files: list of `File` without an embedding.
-        strict: bool, whether the first file that cannot be read is an error.
-        done: function that is told how many more files are done.
+        parts: iterable of `Part`.
 
     Returns:
         list of `(path, reason)`, the files that were skipped.
 
     Raises:
-        ImageError: with `strict`.
         InputError: if the model at a server changes meanwhile, or a shard cannot be
-            written.
-        ServerError: as `Embedder.embed`. What was done before is in the shards.
+            written. What was done before is in the shards.
     """
     left_out = []
-    for start in range(0, len(files), ROWS_AT_A_TIME):
-        here = files[start : start + ROWS_AT_A_TIME]
-        rows, errors = embed_shard(embedder, [file.path for file in here], strict, done)
-        model = embedder.model()
-        if model.key != shards.key:
+    for part in parts:
+        if part.model.key != shards.key:
             raise InputError(
-                f"the server now holds {model.name}; the embeddings so far are by "
+                f"the server now holds {part.model.name}; the embeddings so far are by "
                 f"{shards.name}"
             )
-        if len(rows):
-            without = {error.index for error in errors}
-            shards.add(rows, [f for i, f in enumerate(here) if i not in without])
-        left_out += [(error.name, error.reason) for error in errors]
+        if part.files:
+            shards.add(part.rows, part.files)
+        left_out += part.left_out
     return left_out
 
 
-def embed_shard(embedder, paths, strict=False, done=lambda count: None):
-    """Embeds the files of one shard.
+@contextlib.contextmanager
+def by(embedder: Any) -> Iterator[Embed]:
+    """An `Embed` that works through an `Embedder` of this process.
 
-    Returns:
-        float32 array `(n, D)`, the embeddings of those that can be read, in their
-        order, and list of `ImageError` of the others.
+    Args:
+        embedder: `keras_twins.serving.embedder.Embedder`.
     """
-    parts, errors = [], []
-    for outcome in embedder.outcomes(paths):
-        if strict and outcome.errors:
-            raise outcome.errors[0]
-        errors += outcome.errors
+
+    def embed(files, strict, done):
+        return (embed_part(embedder, here, strict, done) for here in files)
+
+    yield embed
+
+
+def embed_part(
+    embedder: Any,
+    files: Sequence[File],
+    strict: bool = False,
+    done: Callable[[int], object] = lambda count: None,
+) -> Part:
+    """Embeds some files, which memory holds if they are on an object store.
+
+    Args:
+        embedder: `keras_twins.serving.embedder.Embedder`.
+        files: list of `File`.
+        strict, done: as of `Embed`.
+
+    Raises:
+        InputError: with `strict`, for the first file that cannot be read.
+        ServerError: as `Embedder.embed`.
+    """
+    contents = _contents(files)
+    left_out, rows = {}, []
+    for place, given in enumerate(contents):
+        if isinstance(given, remote.Unreadable):
+            _leave_out(left_out, files, place, given.reason, strict)
+    done(len(left_out))
+    readable = [place for place in range(len(files)) if place not in left_out]
+    for outcome in embedder.outcomes(contents[place] for place in readable):
+        for error in outcome.errors:
+            place = readable[error.index]
+            _leave_out(left_out, files, place, error.reason, strict)
         if len(outcome.rows):
-            parts.append(outcome.rows)
+            rows.append(outcome.rows)
         done(len(outcome.rows) + len(outcome.errors))
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32), errors
+    return Part(
+        np.concatenate(rows) if rows else np.zeros((0, 0), np.float32),
+        [file for place, file in enumerate(files) if place not in left_out],
+        [(files[place].path, left_out[place]) for place in sorted(left_out)],
+        embedder.model(),
+    )
+
+
+def _contents(files):
+    """What an embedder takes: a path, or the bytes of a file on an object store."""
+    urls = [file.path for file in files if remote.is_url(file.path)]
+    fetched = dict(zip(urls, remote.fetch(urls), strict=True)) if urls else {}
+    return [fetched.get(file.path, file.path) for file in files]
+
+
+def _leave_out(left_out, files, place, reason, strict):
+    if strict:
+        raise InputError(f"{files[place].path}: {reason}")
+    left_out[place] = reason
 
 
 def _write_file(path, shards):
@@ -148,14 +231,12 @@ def _write_file(path, shards):
     return file.width
 
 
-def _say_plan(files, missing, before):
+def _say_plan(ledger):
     """Says what an earlier run left to do, where there was one."""
-    if not before:
+    done, changed, gone = ledger.embedded(), ledger.changed(), ledger.gone()
+    if not (done or changed or gone):
         return
-    changed = sum(file.path in before for file in missing)
-    gone = len(before.keys() - {file.path for file in files})
-    done = len(files) - len(missing)
-    said = [f"{done:,} of {len(files):,} images were embedded before"]
+    said = [f"{done:,} of {ledger.count:,} images were embedded before"]
     said += [f"{changed:,} have changed"] * bool(changed)
     said += [f"{gone:,} are gone and left out"] * bool(gone)
     progress.say(f"embed: {', '.join(said)}")

@@ -1,14 +1,22 @@
 """The image files of a collection: which there are, and how to see that one changed."""
 
 import collections
+import itertools
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from keras_twins import listing
+from keras_twins.collection import remote
 from keras_twins.decode.host import IMAGE_SUFFIXES
 from keras_twins.errors import InputError
+from keras_twins.types import StrPath
+
+_NOT_UTF_8 = "its name is not UTF-8, which Parquet requires; write a .npz file"
 
 
 class File(NamedTuple):
@@ -25,84 +33,121 @@ class File(NamedTuple):
     modified: int
 
 
-def find(paths: Sequence[str]) -> tuple[list[str], collections.Counter[str]]:
-    """Lists the images among files and folders, in a reproducible order.
+class Search:
+    """The images among files and folders, in a reproducible order.
+
+    It looks while it is iterated, so that memory does not grow with the files.
 
     Args:
-        paths: list of str. A file is taken whatever its name; a folder is searched
-            for `IMAGE_SUFFIXES`, subfolders included.
+        paths: iterable of str. A file is taken whatever its name; a folder is searched
+            for `IMAGE_SUFFIXES`, subfolders included. Both may be URLs
+            (`keras_twins.collection.remote`).
+        utf_8: bool. Whether names must be UTF-8, as Parquet requires.
 
-    Returns:
-        list of str, at least one and each once; and what was ignored in the folders, as
-        `keras_twins.listing.Listing` has it.
+    Attributes:
+        left_out: list of `(path, reason)`, the files that have gone, are closed or have
+            another name.
+        ignored: `collections.Counter` of other files in the folders, as
+            `keras_twins.listing.Listing` has it.
+
+    Yields:
+        `File`; one that is named twice comes twice.
 
     Raises:
-        InputError: if a path does not exist, a folder cannot be opened, or no image is
-            found.
+        InputError: while it is iterated, if a path does not exist, a folder cannot be
+            opened, or no image is found.
     """
-    found: list[str] = []
-    ignored: collections.Counter[str] = collections.Counter()
-    for given in paths:
-        path = pathlib.Path(given)
-        if path.is_dir():
-            listed = _walk(path)
-            found.extend(os.path.join(path, name) for name in listed.files)
-            ignored += listed.ignored
-        elif path.exists():
-            found.append(str(path))
-        else:
+
+    def __init__(self, paths: Iterable[str], utf_8: bool = False) -> None:
+        self._paths = paths
+        self._utf_8 = utf_8
+        self.left_out: list[tuple[str, str]] = []
+        self.ignored: collections.Counter[str] = collections.Counter()
+
+    def __iter__(self) -> Iterator[File]:
+        count = 0
+        for given in self._paths:
+            for file in self._found(given):
+                if self._utf_8 and not _is_utf_8(file.path):
+                    self.left_out.append((file.path, _NOT_UTF_8))
+                    continue
+                count += 1
+                yield file
+        if not count and not self.left_out:
+            raise InputError(self._nothing())
+
+    def _found(self, given):
+        if remote.is_url(given):
+            return itertools.starmap(File, remote.find(given, self.ignored))
+        if os.path.isdir(given):
+            return self._looked_at(self._in_folder(given))
+        if not os.path.exists(given):
             raise InputError(f"{given!r} does not exist; expected an image or folder")
-    if not found:
-        where = "in " + ", ".join(map(repr, paths)) if paths else "was named"
-        other = f" ({listing.say_ignored(ignored)})" if ignored else ""
-        suffixes = ", ".join(IMAGE_SUFFIXES)
-        raise InputError(
-            f"no image {where}{other}; expected files ending in {suffixes}"
-        )
-    return list(dict.fromkeys(found)), ignored
+        return self._looked_at([str(pathlib.Path(given))])
 
-
-def look_at(paths: Iterable[str]) -> tuple[list[File], list[tuple[str, str]]]:
-    """Notes the size and the time of files.
-
-    Returns:
-        list of `File`; and `(path, reason)` of each file that has gone or is closed.
-    """
-    files, missing = [], []
-    for path in paths:
+    def _in_folder(self, folder):
         try:
-            status = os.stat(path)
+            for name in listing.each(folder, IMAGE_SUFFIXES, self.ignored):
+                yield os.path.join(pathlib.Path(folder), name)
         except OSError as error:
-            missing.append((path, str(error.strerror)))
-        else:
-            files.append(File(path, status.st_size, status.st_mtime_ns))
-    return files, missing
+            raise InputError(f"{error.filename}: {error.strerror}") from error
+
+    def _looked_at(self, paths):
+        for path in paths:
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                self.left_out.append((path, str(error.strerror)))
+            else:
+                yield File(path, status.st_size, status.st_mtime_ns)
+
+    def _nothing(self):
+        named = self._paths if isinstance(self._paths, Sequence) else ()
+        where = "in " + ", ".join(map(repr, named)) if named else "was named"
+        other = f" ({listing.say_ignored(self.ignored)})" if self.ignored else ""
+        suffixes = ", ".join(IMAGE_SUFFIXES)
+        return f"no image {where}{other}; expected files ending in {suffixes}"
 
 
-def named_in_utf_8(
-    files: Iterable[File],
-) -> tuple[list[File], list[tuple[str, str]]]:
-    """Files that Parquet can name, and `(path, reason)` of the others."""
-    named, others = [], []
-    for file in files:
-        if file.path.isascii() or _is_utf_8(file.path):
-            named.append(file)
+def names_in(path: StrPath) -> Iterator[str]:
+    """Names of files that a file lists, one by one.
+
+    Args:
+        path: path of a text file with a name per line, or of a `.parquet` file with a
+            column `path`. An empty line is passed over.
+
+    Raises:
+        InputError: while it is iterated, for a file that cannot be read or has no such
+            column.
+    """
+    try:
+        if pathlib.Path(path).suffix == ".parquet":
+            yield from _names_in_parquet(path)
         else:
-            reason = "its name is not UTF-8, which Parquet requires; write a .npz file"
-            others.append((file.path, reason))
-    return named, others
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                yield from filter(None, (line.rstrip("\r\n") for line in file))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def _names_in_parquet(path):
+    with open(path, "rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
+        columns = file.schema_arrow.names
+        if "path" not in columns:
+            raise InputError(
+                f"{path}: expected a column 'path'; it has {', '.join(columns)}"
+            )
+        for batch in file.iter_batches(columns=["path"]):
+            yield from map(os.fsdecode, batch["path"].to_pylist())
 
 
 def _is_utf_8(path):
+    if path.isascii():
+        return True
     try:
         path.encode()
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _walk(folder):
-    try:
-        return listing.walk(folder, IMAGE_SUFFIXES)
-    except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from error

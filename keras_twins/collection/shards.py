@@ -9,6 +9,7 @@ that are full.
 
 import fcntl
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ import pyarrow.parquet
 from keras_twins import files
 from keras_twins.collection import formats
 from keras_twins.collection.images import File
+from keras_twins.collection.ledger import Ledger
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
@@ -79,9 +81,14 @@ class Shards:
         if not any(self._folder.iterdir()):
             self._folder.rmdir()
 
-    def embedded(self) -> dict[str, File]:
-        """The files that have an embedding, by path, as they were when they got it."""
-        return {file.path: file for path in self._paths() for file in _files(path)}
+    def mark_in(self, ledger: Ledger) -> None:
+        """Notes in a ledger which files have an embedding, and where."""
+        for number, path in enumerate(self._paths()):
+            ledger.mark(number, _files(path))
+
+    def ledger(self) -> Ledger:
+        """An empty `Ledger`, which a later run deletes if this one is killed."""
+        return Ledger(self._folder / f"{files.PARTIAL}ledger.sqlite")
 
     def add(self, rows: npt.NDArray[np.float32], of: Sequence[File]) -> None:
         """Writes one shard, which is on the disk on return.
@@ -109,58 +116,38 @@ class Shards:
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
 
-    def arrange(self, wanted: Sequence[File]) -> int:
+    def arrange(self, ledger: Ledger) -> int:
         """Leaves each file once, in the order of a collection, and drops the others.
 
         Full shards at the beginning that are right already stay as they are: files that
         come last in the order cost no more than the last shard.
 
         Args:
-            wanted: list of `File`. Those without an embedding are passed over.
+            ledger: `Ledger` of the collection. Files without an embedding are passed
+                over.
 
         Returns:
             int, how many embeddings there are.
         """
+        self.mark_in(ledger)
         paths = self._paths()
-        shard, row = self._find(paths, wanted)
-        places = np.flatnonzero(shard >= 0)
-        kept = first = 0
-        for path in paths:
-            count = pyarrow.parquet.read_metadata(path).num_rows
-            here = places[first : first + count]
-            is_full = count == min(ROWS, len(places) - first)
-            if not (
-                is_full
-                and np.array_equal(shard[here], np.full(count, kept))
-                and np.array_equal(row[here], np.arange(count))
-            ):
-                break
-            kept, first = kept + 1, first + count
         read = functools.lru_cache(_SHARDS_IN_MEMORY)(_rows)
-        for start in range(first, len(places), ROWS):
-            here = places[start : start + ROWS]
-            parts = np.stack(
-                [read(paths[shard[place]])[row[place]] for place in here.tolist()]
-            )
-            self.add(parts, [wanted[place] for place in here.tolist()])
+        kept, is_kept = 0, True
+        for number, here in enumerate(_in_groups(ledger.places())):
+            is_kept = is_kept and _is_whole(paths[number], number, here)
+            if is_kept:
+                kept += 1
+                continue
+            parts = [read(paths[place.shard])[place.row] for place in here]
+            self.add(np.stack(parts), [place.file for place in here])
         for path in paths[kept:]:
             path.unlink()
-        return len(places)
+        return ledger.embedded()
 
     def batches(self) -> Iterator[tuple[npt.NDArray[np.float32], list[str]]]:
         """Embeddings `(n, D)` and their paths, shard by shard."""
         for path in self._paths():
             yield _rows(path), [file.path for file in _files(path)]
-
-    def _find(self, paths, wanted):
-        """Which shard, and which of its rows, holds each file; −1 where none does."""
-        place_of = {file: place for place, file in enumerate(wanted)}
-        shard, row = np.full((2, len(wanted)), -1)
-        for index, path in enumerate(paths):
-            places = np.array([place_of.get(file, -1) for file in _files(path)], int)
-            there = np.flatnonzero(places >= 0)
-            shard[places[there]], row[places[there]] = index, there
-        return shard, row
 
     def _paths(self):
         """The shards, in their order."""
@@ -211,6 +198,18 @@ def _model(path):
             "command embeds its files again"
         ) from error
     return name, key
+
+
+def _in_groups(places):
+    while here := list(itertools.islice(places, ROWS)):
+        yield here
+
+
+def _is_whole(path, number, places):
+    """Whether a shard holds what it should: these rows, in this order, and no other."""
+    here = [(place.shard, place.row) for place in places]
+    count = pyarrow.parquet.read_metadata(path).num_rows
+    return count == len(places) and here == [(number, row) for row in range(count)]
 
 
 def _files(path):

@@ -2,14 +2,18 @@
 
     keras-twins embed --model_dir=DIR/embedder PATH... --output=embeddings.npz
     keras-twins embed --server=http://localhost:8501 PATH... --output=embeddings/
+    keras-twins embed --model_dir=DIR/embedder s3://bucket/photos --output=e/ --ray=auto
 
-A PATH is a file, or a folder that is searched for images, subfolders included. A file
-that cannot be read is skipped, and listed in embeddings.skipped.csv. If the command is
-stopped, the same command goes on; later on it embeds only what is new or has changed.
-With a server over REST (http://, https://) TensorFlow is not needed.
+A PATH is a file, or a folder that is searched for images, subfolders included; also on
+an object store, by s3:// or gs://. A file that cannot be read is skipped, and listed in
+embeddings.skipped.csv. If the command is stopped, the same command goes on; later on it
+embeds only what is new or has changed. With a server over REST (http://, https://)
+TensorFlow is not needed. --ray shares the work out among the machines of a Ray cluster.
 """
 
 import functools
+import itertools
+import time
 from pathlib import Path
 
 from absl import flags as absl_flags
@@ -27,6 +31,7 @@ from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.serving import local
 from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
+from keras_twins.serving.ray_workers import open_workers
 
 TAKES_PATHS = True
 
@@ -75,6 +80,20 @@ def define_flags(flags):
         lower_bound=1,
         flag_values=flags,
     )
+    absl_flags.DEFINE_string(
+        "files_from",
+        None,
+        "File that lists further PATHs: a text file with one per line, or a .parquet "
+        "file with a column `path`.",
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_string(
+        "ray",
+        None,
+        "Embed on a Ray cluster: `local` for this machine, `auto` for the cluster that "
+        "runs here, or its address, ray://host:10001.",
+        flag_values=flags,
+    )
 
 
 def main(flags, paths):
@@ -83,20 +102,22 @@ def main(flags, paths):
         raise InputError(
             "expected one of --model_dir, an exported model's folder, and --server"
         )
-    version = newest_version(flags.model_dir) if flags.model_dir else None
-    with progress.stage("embed: listing files"):
-        found, ignored = images.find(paths)
-        files, unreadable = images.look_at(found)
-    if output is not None and output.is_parquet:
-        files, unnamed = images.named_in_utf_8(files)
-        unreadable += unnamed
-    if ignored:
-        progress.say(f"embed: {listing.say_ignored(ignored)}")
+    if flags.ray and not (flags.model_dir and flags.output):
+        raise InputError("--ray needs --model_dir and --output")
+    if flags.files_from:
+        paths = itertools.chain(paths, images.names_in(flags.files_from))
+    found = images.Search(paths, utf_8=output is not None and output.is_parquet)
     # Python's warnings and TensorFlow's would stand between the lines of a user.
     logging.set_verbosity(logging.WARNING)
-    if version is not None:
+    if flags.model_dir:
+        version = newest_version(flags.model_dir)
+        model = local.describe(version)
         opened = functools.partial(_load, version, flags.batch_size)
-        _embed(flags, output, files, unreadable, local.describe(version), opened)
+        if flags.ray:
+            opened = functools.partial(
+                open_workers, flags.ray, version, model, flags.batch_size
+            )
+        _embed(flags, output, found, model, opened)
         return
     if flags.server.startswith("grpc"):
         start_tensorflow(keras=False)  # The stubs of TensorFlow Serving import it.
@@ -105,7 +126,7 @@ def main(flags, paths):
     ) as client:
         try:
             opened = functools.partial(_checked, client, flags.server)
-            _embed(flags, output, files, unreadable, client.model(), opened)
+            _embed(flags, output, found, client.model(), opened)
         except ServerError as error:
             raise InputError(f"--server={error}") from error
 
@@ -131,7 +152,7 @@ def parse_output(text):
 def _load(version, batch_size):
     start_tensorflow(keras=False)
     with progress.stage(f"embed: loading {version}"):
-        return local.ExportedModel(version, batch_size)
+        return bulk.by(local.ExportedModel(version, batch_size))
 
 
 def _checked(client, url):
@@ -143,51 +164,59 @@ def _checked(client, url):
             f"--server={url} refuses a plain picture, so it would refuse every file: "
             f"{error.reason}"
         ) from error
-    return client
+    return bulk.by(client)
 
 
-def _embed(flags, output, files, unreadable, model, open_embedder):
-    if flags.strict and unreadable:
-        raise InputError("{}: {}".format(*unreadable[0]))
+def _embed(flags, output, found, model, open_embed):
+    files = _listed(found)
     if output is None:
-        print_embeddings(files, unreadable, open_embedder(), flags.strict)
+        print_embeddings(files, found.left_out, open_embed, flags.strict)
         return
-    count, width, left_out = bulk.write(
-        output, files, unreadable, model, open_embedder, flags.strict
-    )
+    began = time.monotonic()
+    written = bulk.write(output, files, found.left_out, model, open_embed, flags.strict)
     by = flags.server or model.name
     where = output.file or f"{output.folder}/"
-    print(f"{count} embeddings of width {width} by {by} are in {where}")
-    if left_out:
+    print(f"{written.count} embeddings of width {written.width} by {by} are in {where}")
+    if flags.ray and written.new:
+        seconds = time.monotonic() - began
         print(
-            f"{len(left_out):,} of {len(files) + len(unreadable):,} files are skipped; "
+            f"{written.new:,} files in {seconds:.0f} s, {written.new / seconds:.3g}/s"
+        )
+    if found.left_out:
+        print(
+            f"{len(found.left_out):,} of {written.total:,} files are skipped; "
             f"{output.skipped} lists them:"
         )
-        for reason, times in skipped.count(left_out):
+        for reason, times in skipped.count(found.left_out):
             print(f"{times:>8,}  {reason}")
 
 
-def print_embeddings(files, unreadable, embedder, strict=False):
+def _listed(found):
+    """The files of a search, and at its end a line on what was ignored."""
+    yield from found
+    if found.ignored:
+        progress.say(f"embed: {listing.say_ignored(found.ignored)}")
+
+
+def print_embeddings(files, left_out, open_embed, strict=False):
     """Prints the first values of embeddings, and on stderr why others have none.
 
     Args:
-        files, unreadable, strict: as of `keras_twins.collection.bulk.write`.
-        embedder: `keras_twins.serving.embedder.Embedder`.
+        files, left_out, open_embed, strict: as of `keras_twins.collection.bulk.write`.
 
     Raises:
         InputError: if no file has an embedding.
     """
-    left_out, count, width = list(unreadable), 0, 0
-    for start in range(0, len(files), ROWS):
-        paths = [file.path for file in files[start : start + ROWS]]
-        rows, errors = bulk.embed_shard(embedder, paths, strict)
-        without = {error.index for error in errors}
-        named = (path for i, path in enumerate(paths) if i not in without)
-        for path, row in zip(named, rows, strict=True):
-            values = " ".join(f"{value:+.4f}" for value in row[:_VALUES_PRINTED])
-            print(f"{path}  {values} ...")
-            count, width = count + 1, len(row)
-        left_out += [(error.name, error.reason) for error in errors]
+    files = list(dict.fromkeys(files))
+    groups = (files[start : start + ROWS] for start in range(0, len(files), ROWS))
+    count, width = 0, 0
+    with open_embed() as embed:
+        for part in embed(groups, strict, lambda done: None):
+            for file, row in zip(part.files, part.rows, strict=True):
+                values = " ".join(f"{value:+.4f}" for value in row[:_VALUES_PRINTED])
+                print(f"{file.path}  {values} ...")
+            count, width = count + len(part.files), max(width, part.rows.shape[1])
+            left_out += part.left_out
     for path, reason in left_out:
         progress.say(f"skipped {path}: {reason}")
     if not count:

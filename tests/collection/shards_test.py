@@ -39,8 +39,17 @@ def add(folder, *groups):
 
 
 def arrange(folder, wanted):
-    with Shards(folder, MODEL) as opened:
-        return opened.arrange(wanted)
+    with Shards(folder, MODEL) as opened, opened.ledger() as ledger:
+        ledger.add(wanted)
+        return opened.arrange(ledger)
+
+
+def embedded(folder, wanted):
+    """Those of the files that have an embedding."""
+    with Shards(folder, MODEL) as opened, opened.ledger() as ledger:
+        ledger.add(wanted)
+        opened.mark_in(ledger)
+        return [place.file for place in ledger.places()]
 
 
 def assert_holds(folder, files):
@@ -124,9 +133,10 @@ def test_arranging_that_is_killed_loses_nothing(folder, steps, monkeypatch):
 def test_what_a_kill_left_is_no_shard(folder):
     add(folder, FILES[:4])
     (folder / ".partial-shard-000001.parquet").write_bytes(b"half")
-    with Shards(folder, MODEL) as opened:
-        assert list(opened.embedded().values()) == FILES[:4]
+    (folder / ".partial-ledger.sqlite").write_bytes(b"half")
+    with Shards(folder, MODEL):
         assert [p.name for p in folder.iterdir()] == ["shard-000000.parquet"]
+    assert embedded(folder, FILES) == FILES[:4]
 
 
 @pytest.mark.parametrize("model", [("models/embedder/2", "sha256 2")])
@@ -162,8 +172,7 @@ def test_a_damaged_shard_is_named_with_what_to_do(folder):
         with Shards(folder, MODEL):
             pass
     path.unlink()
-    with Shards(folder, MODEL) as opened:
-        assert list(opened.embedded().values()) == FILES[:4]
+    assert embedded(folder, FILES) == FILES[:4]
 
 
 def test_one_process_writes_at_a_time(folder):
@@ -185,9 +194,8 @@ def test_a_folder_without_a_shard_goes_again(folder):
 def test_names_that_are_not_utf_8_are_kept(folder):
     odd = [File("photos/\udcff\n,.jpg", 1, 2), FILES[0]]
     add(folder, odd)
-    with Shards(folder, MODEL) as opened:
-        assert list(opened.embedded().values()) == odd
-        assert opened.arrange(odd) == 2
+    assert embedded(folder, odd) == odd
+    assert arrange(folder, odd) == 2
     assert collection.read(folder).paths == [file.path for file in odd]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_twins import collection
 from keras_twins.collection import bulk, images, shards
 from keras_twins.errors import InputError
 from keras_twins.serving.client import EmbeddingClient
@@ -32,12 +33,11 @@ def test_each_image_on_its_own_account(serve, expected, protocol, merges, bad):
 
 
 @both
-def test_a_model_that_changes_meanwhile_is_said(serve, protocol, tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "ROWS_AT_A_TIME", 2)
+def test_a_model_that_changes_meanwhile_is_said(serve, protocol, tmp_path):
     paths = [tmp_path / f"{n}.jpg" for n in range(6)]
     for path in paths:
         path.write_bytes(path.name.encode())
-    files, _ = images.look_at(map(str, paths))
+    files = list(images.Search([str(path) for path in paths]))
     url, server = serve(protocol)
 
     def done(count):
@@ -47,5 +47,9 @@ def test_a_model_that_changes_meanwhile_is_said(serve, protocol, tmp_path, monke
     with EmbeddingClient(url) as client:
         with shards.Shards(tmp_path / "embeddings", client.model()) as opened:
             with pytest.raises(InputError, match="now holds embedder version 2; the"):
-                bulk.embed_into(opened, client, files, done=done)
-            assert list(opened.embedded().values()) == files[:2]
+                with bulk.by(client) as embed:
+                    groups = iter([files[:2], files[2:4], files[4:]])
+                    bulk.embed_into(opened, embed(groups, False, done))
+            assert collection.read(tmp_path / "embeddings").paths == [
+                file.path for file in files[:2]
+            ]
