@@ -105,7 +105,8 @@ def steps_per_epoch(config, num_images, strategy):
 
 def check_input(config, source):
     """Raises InputError where the training pairs could not be made of a source."""
-    stages(config)
+    for stage in stages(config):
+        views(config, stage.image_size)
     if not config.views_on_device:
         return
     try:
