@@ -10,10 +10,8 @@ COUNT, BATCH = 6, 2
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (COUNT, 24, 24, 3), dtype=np.uint8)
 # Without blur, whose programs take long to compile.
-SPEC = augment.preset("digits") | {
-    view: augment.preset("digits")[view] | {"blur": 0.0}
-    for view in ("view_a", "view_b")
-}
+SPEC = augment.preset("digits")
+SPEC["view_a"]["blur"] = SPEC["view_b"]["blur"] = 0.0
 FURTHER = {"count": 2, "image_size": 8, "crop_scale": (0.1, 0.3)}
 SHAPES = [(BATCH, 16, 16, 3)] * 2 + [(BATCH, 8, 8, 3)] * 2
 NAMES = ("arrays", "files", "files of different sizes", "parts of JPEG files", "stream")
