@@ -1,13 +1,14 @@
-"""Two views per image: ours, the stock keras-cv chain and Pillow, in pairs/s.
+"""Views per image: ours, the stock keras-cv chain and Pillow, in pairs/s.
 
     python -m benchmarks.views [--photos=FOLDER] [--seconds=3] [--rounds=5]
 
 32-pixel views from arrays (CIFAR-10's recipe, batches of 256; also with
-`exact_colour=True`), then 224-pixel views
-from JPEG files, decoding included (ImageNet's recipe). The sides take turns within
-each round, so that whatever else the machine does touches all of them; the table
-shows medians over the rounds of the rates and of the ratios. The CPU time of a pair,
-all threads together, says what a side costs on a machine that has other work, too.
+`exact_colour=True`), then 224-pixel views from JPEG files, decoding included
+(ImageNet's recipe). The sides take turns within each round, so that whatever else the
+machine does touches all of them; the table shows medians over the rounds of the rates
+and of the ratios. The CPU time of a pair, all threads together, says what a side costs
+on a machine that has other work, too. Last, what four further views of half the side
+cost beside the two (multi-crop).
 """
 
 import itertools
@@ -29,6 +30,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.")
 
 BATCH_SIZE = 256
 PHOTO_BATCH_SIZE = 32
+_PIXELS = (2 + 4 * 0.5**2) / 2  # of six views, per pixel of the two
 
 
 def main(_):
@@ -49,6 +51,7 @@ def main(_):
     sides["Pillow, 2 processes"].close()
 
     _photos(kt)
+    _multi_crop(kt, images)
 
 
 def _photos(kt):
@@ -63,6 +66,33 @@ def _photos(kt):
     _print_table("224 x 224 from JPEG, decoding included", _rounds(sides))
     sides["Pillow, 2 processes"].close()
     _print_colour_difference(kt)
+
+
+def _multi_crop(kt, images):
+    title = "CPU ms/image"
+    print(f"\n{title:22}{'2 views':>10}{'2 + 4':>10}{'ratio':>10}{'pixels':>10}")
+    sides = [
+        Feed(_our_arrays(kt, images, further=further), BATCH_SIZE)
+        for further in (None, 16)
+    ]
+    _print_costs("32 x 32 from arrays", sides)
+    if _jpegs(_PHOTOS.value):
+        sides = [
+            Feed(_our_photos(kt, further), PHOTO_BATCH_SIZE) for further in (None, 112)
+        ]
+        _print_costs("224 x 224 from JPEG", sides)
+
+
+def _print_costs(name, sides):
+    """Prints what two views and six cost, their ratio, and that of their pixels."""
+    rounds = [
+        [side.measure(_SECONDS.value)[1] for side in sides]
+        for _ in range(_ROUNDS.value)
+    ]
+    two, six = (statistics.median(costs) for costs in zip(*rounds, strict=True))
+    ratio = statistics.median(six / two for two, six in rounds)
+    costs = f"{1000 * two:10.3f}{1000 * six:10.3f}"
+    print(f"{name:22}{costs}{ratio:8.2f} x{_PIXELS:8.2f} x", flush=True)
 
 
 class Feed:
@@ -84,13 +114,23 @@ class Feed:
         return pairs / elapsed, (time.process_time() - busy) / pairs
 
 
-def _our_arrays(kt, images, exact_colour=False):
+def _our_arrays(kt, images, exact_colour=False, further=None):
+    spec = _spec(kt, "cifar10", further)
     return kt.data.two_view_pipeline(
         kt.data.from_arrays(images),
-        kt.augment.TwoViews("cifar10", seed=0, exact_colour=exact_colour),
+        kt.augment.TwoViews(spec, seed=0, exact_colour=exact_colour),
         BATCH_SIZE,
         start=(0, 0),
     )
+
+
+def _spec(kt, preset, further):
+    """A recipe, with four further views of so many pixels where they are given."""
+    spec = kt.augment.preset(preset)
+    if further:
+        crops = {"crop_scale": (0.05, 0.25)}
+        spec["further_views"] = {"count": 4, "image_size": further, **crops}
+    return spec
 
 
 def _stock_arrays(kt, images):
@@ -112,10 +152,10 @@ def _stock_arrays(kt, images):
     )
 
 
-def _our_photos(kt):
+def _our_photos(kt, further=None):
     return kt.data.two_view_pipeline(
         kt.data.load(f"folder:{_PHOTOS.value}"),
-        kt.augment.TwoViews("imagenet", seed=0),
+        kt.augment.TwoViews(_spec(kt, "imagenet", further), seed=0),
         PHOTO_BATCH_SIZE,
         start=(0, 0),
     )

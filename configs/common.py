@@ -44,6 +44,9 @@ def base(views):
     # Views. `name` is None for `TwoViews`, or a `module:name` of such a layer.
     config.views = preset(views)
     _add(config.views, name=str)
+    # More than two, by count, for a loss that takes them; see docs/configurations.md.
+    config.views.further_views = ConfigDict()
+    _add(config.views.further_views, count=int, image_size=int, crop_scale=tuple)
     config.sizes = ()  # (image_size, epochs) of smaller views that are trained first
     config.views_on_device = False
 

@@ -26,7 +26,7 @@ def image_states(seed, view, keys):
 
     Args:
         seed: int. The seed of the whole layer.
-        view: int. 0 for view a, 1 for view b.
+        view: int. 0 for view a, 1 for view b, and so on.
         keys: int64 tensor of shape `(batch_size,)`.
 
     Returns:

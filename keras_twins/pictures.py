@@ -78,7 +78,7 @@ def heat_map(matrix):
 
 
 def image_and_views(layer, image, key):
-    """An image and its two views as they look.
+    """An image and its views as they look.
 
     Args:
         layer: `keras_twins.augment.TwoViews`.
@@ -86,12 +86,19 @@ def image_and_views(layer, image, key):
         key: int, which decides the views.
 
     Returns:
-        list of three uint8 arrays `(height, width, 3)`: image, view a, view b.
+        list of uint8 arrays `(height, width, 3)`: image, view a, view b and further
+        ones.
     """
     mean, std = np.array(layer.spec["mean"]), np.array(layer.spec["std"])
     views = layer(image[None], keys=[key])
     plain = [255.0 * (np.asarray(view[0]) * std + mean) for view in views]
     return [np.round(np.clip(p, 0, 255)).astype(np.uint8) for p in (image, *plain)]
+
+
+def view_names(count):
+    """What an image and so many views of it are called, in this order."""
+    further = [f"view {number}" for number in range(3, count + 1)]
+    return ["original", "view a", "view b", *further]
 
 
 def data_uri(picture, quality=None):

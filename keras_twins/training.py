@@ -15,6 +15,7 @@ from keras_twins.runs import (
     config_check,
     earlier,
     first_pass,
+    further_views,
     labelled,
     pace,
     parts,
@@ -288,7 +289,7 @@ def _say(run, model, steps, position):
         f"{model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}\n"
         f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
-        f"{config.batch_size} pairs of {config.views.image_size} pixels on "
+        f"{config.batch_size} {further_views.describe(config)} on "
         f"{replicas} replica"
         f"{'s' if replicas > 1 else ''}, into {run.workdir.path}"
     )

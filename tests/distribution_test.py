@@ -61,7 +61,9 @@ STEP = {
         "optimizer": "sgd",
         "encoder": "regularised",
     },
-    "views": {"loss": "hsic", "form": "gram", "optimizer": "sgd", "views": True},
+    "views": {"loss": "hsic", "form": "gram", "optimizer": "sgd", "views": 2},
+    "six views": {"loss": "frossl", "form": "gram", "optimizer": "sgd", "views": 6},
+    "four views": {"loss": "sigreg", "form": None, "optimizer": "adam", "views": 4},
     "teacher": {
         "loss": "barlow_twins",
         "form": "auto",
@@ -158,6 +160,8 @@ def test_replicas_train_as_one_device(trained, replicas, name):
     logged = ["loss", "embedding_std", "participation_ratio"]
     if name in METHODS:
         logged += ["vicreg", "frossl", "sigreg", "hsic", "nt_xent", "cosine"]
+    elif name in ("six views", "four views"):
+        logged += ["invariance"]
     elif name != "other loss":
         logged += ["on_diagonal", "off_diagonal"]
     if name == "mixed":

@@ -42,6 +42,8 @@ LOSSES = {
     "barlow_twins": lambda form: kt.losses.BarlowTwinsLoss(0.01, form=form),
     "hsic": lambda form: kt.losses.HSICLoss(0.01, form=form),
     "methods": Together,
+    "frossl": lambda form: kt.losses.FroSSLLoss(form=form),
+    "sigreg": lambda form: kt.losses.SIGRegLoss(slices=32),
     # Not of this library: Keras divides what it gives by the number of replicas.
     "cosine": lambda form: keras.losses.CosineSimilarity(),
 }
@@ -77,14 +79,15 @@ def make_strategy(replicas):
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
 
 
-def make_encoder(kind):
+def make_encoder(kind, views):
     """A residual encoder, or one convolution, whose step is traced much sooner."""
+    shape = IMAGE_SHAPE if views == 2 else (None, None, 3)
     regularizer = keras.regularizers.L2(10.0) if kind == "regularised" else None
     if kind == "residual":
         return kt.models.residual_encoder(IMAGE_SHAPE, "small", (8,), (1,))
     return keras.Sequential(
         [
-            keras.Input(IMAGE_SHAPE),
+            keras.Input(shape),
             keras.layers.Conv2D(
                 8, 3, strides=2, use_bias=False, kernel_regularizer=regularizer
             ),
@@ -96,14 +99,22 @@ def make_encoder(kind):
 
 
 class Noisy(keras.layers.Layer):
-    """Views with noise that the keys decide."""
+    """Views with noise that the keys decide; from the third on, they are smaller."""
+
+    def __init__(self, count=2):
+        super().__init__()
+        self.count = count
 
     def call(self, images, keys=None, training=True):
+        sizes = [IMAGE_SHAPE[0]] * 2 + [IMAGE_SHAPE[0] // 2] * (self.count - 2)
         if not training:
-            return images, images
-        states = (row_keys.image_states(0, view, keys) for view in (0, 1))
+            return tuple(images[:, :size, :size] for size in sizes)
+        states = (row_keys.image_states(0, view, keys) for view in range(self.count))
         noise = (row_keys.uniform(s, 0)[:, :, None, None] for s in states)
-        return tuple(images * (0.5 + n) for n in noise)
+        return tuple(
+            images[:, :size, :size] * (0.5 + n)
+            for n, size in zip(noise, sizes, strict=True)
+        )
 
 
 class Mixed(kt.models.MixedTwins):
@@ -121,8 +132,8 @@ class Mixed(kt.models.MixedTwins):
 
 def make_model(spec):
     keras.utils.set_random_seed(1)
-    encoder = make_encoder(spec.get("encoder"))
-    arguments = {"views": Noisy()} if spec.get("views") else {}
+    encoder = make_encoder(spec.get("encoder"), spec.get("views", 2))
+    arguments = {"views": Noisy(spec["views"])} if spec.get("views") else {}
     if spec.get("method") == "teacher":
         schedule = keras.optimizers.schedules.CosineDecay(0.5, 6, alpha=2.0)
         arguments |= {"momentum": schedule, "predictor": kt.models.projector(32, (32,))}

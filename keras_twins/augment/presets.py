@@ -15,6 +15,14 @@ A spec is a plain dictionary, so that a config file can hold one:
     - `greyscale`: probability;
     - `blur`: probability; `blur_sigma`: range of the Gaussian's sigma in pixels;
     - `solarise`: probability that values of 128 and more (of 255) are inverted.
+- `further_views`, which may be left out: views beside these two (multi-crop), with
+    - `count`: how many;
+    - `image_size`: their side in pixels, by default that of the two;
+    - any key of `view_a`, which they are otherwise made as.
+
+SwAV and DINO add small views of small parts of the image to two large ones. For images
+of 32 pixels, that could be
+`{"count": 4, "image_size": 16, "crop_scale": (0.05, 0.25)}`.
 
 Sources: yaohungt/Barlow-Twins-HSIC for CIFAR-10, STL-10 and Tiny ImageNet,
 facebookresearch/barlowtwins for ImageNet (whose two views differ in blur and
@@ -22,7 +30,7 @@ solarise). `digits` is this project's own, for scikit-learn's 8x8 scans.
 """
 
 import copy
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from keras_twins.errors import InputError
 
@@ -31,7 +39,7 @@ PerChannel: TypeAlias = tuple[float, float, float]
 
 
 class ViewSpec(TypedDict):
-    """How one of the two views is made, as described above."""
+    """How a view is made, as described above."""
 
     crop_scale: Range
     crop_ratio: Range
@@ -56,6 +64,7 @@ class Spec(TypedDict):
     std: PerChannel
     view_a: ViewSpec
     view_b: ViewSpec
+    further_views: NotRequired[dict[str, Any]]
 
 
 _CIFAR10: ViewSpec = {

@@ -12,6 +12,7 @@ _STRENGTHS = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5}
 _RANGES = ("crop_scale", "crop_ratio", "blur_sigma")
 _VIEW_KEYS = {*_PROBABILITIES, *_STRENGTHS, *_RANGES, "interpolation"}
 _SPEC_KEYS = {"image_size", "mean", "std", "view_a", "view_b"}
+_FURTHER = "further_views"
 
 
 def resolve(preset_or_spec):
@@ -21,7 +22,8 @@ def resolve(preset_or_spec):
         preset_or_spec: str or mapping (a `dict` or an `ml_collections.ConfigDict`).
 
     Returns:
-        A new nested `dict` of plain Python numbers, tuples and strings.
+        A new nested `dict` of plain Python numbers, tuples and strings. Further views
+        have all of their keys there, and no key where there are none.
 
     Raises:
         InputError: for an unknown preset, an unknown or missing key, or a value out
@@ -29,14 +31,29 @@ def resolve(preset_or_spec):
     """
     if isinstance(preset_or_spec, str):
         return preset(preset_or_spec)
-    _check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS)
-    return {
-        "image_size": _image_size(preset_or_spec["image_size"]),
+    _check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS, {_FURTHER})
+    checked = {
+        "image_size": _image_size("image_size", preset_or_spec["image_size"]),
         "mean": _per_channel("mean", preset_or_spec["mean"]),
         "std": _per_channel("std", preset_or_spec["std"], positive=True),
         "view_a": _view("view_a", preset_or_spec["view_a"]),
         "view_b": _view("view_b", preset_or_spec["view_b"]),
     }
+    if _FURTHER in preset_or_spec:
+        checked |= _further(preset_or_spec[_FURTHER], checked)
+    return checked
+
+
+def views(spec):
+    """How each view of a resolved spec is made, in the order of the views.
+
+    Returns:
+        list of dicts with the keys of a view and `image_size`.
+    """
+    size = {"image_size": spec["image_size"]}
+    further = dict(spec.get(_FURTHER, {}))
+    count = further.pop("count", 0)
+    return [spec["view_a"] | size, spec["view_b"] | size] + count * [further]
 
 
 def check_value_range(value_range):
@@ -45,6 +62,21 @@ def check_value_range(value_range):
     if not low < high:
         _fail("value_range", "a pair (low, high) with low < high", value_range)
     return low, high
+
+
+def _further(further, spec):
+    """The checked further views, complete; none where their count is 0."""
+    _check_keys(_FURTHER, further, {"count"}, {"image_size", *_VIEW_KEYS})
+    count = further["count"]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        _fail(f"{_FURTHER}.count", "a whole number of views, at least 0", count)
+    if not count:
+        return {}
+    given = {key: further[key] for key in further.keys() if key != "count"}
+    size = given.pop("image_size", spec["image_size"])
+    size = _image_size(f"{_FURTHER}.image_size", size)
+    view = _view(_FURTHER, spec["view_a"] | given)
+    return {_FURTHER: {"count": count, "image_size": size, **view}}
 
 
 def _view(name, view):
@@ -66,14 +98,14 @@ def _view(name, view):
     return checked
 
 
-def _check_keys(name, mapping, expected):
+def _check_keys(name, mapping, expected, optional=frozenset()):
     # ConfigDict is no Mapping, but has its methods.
     if not isinstance(mapping, Mapping) and not hasattr(mapping, "keys"):
         _fail(name, f"a mapping with the keys {sorted(expected)}", mapping)
-    unknown = sorted(set(mapping.keys()) - expected)
+    unknown = sorted(set(mapping.keys()) - expected - optional)
     if unknown:
         raise InputError(
-            f"Unknown key in {name}. Expected only {sorted(expected)}. "
+            f"Unknown key in {name}. Expected only {sorted(expected | optional)}. "
             f"Received: {', '.join(map(str, unknown))}"
         )
     missing = sorted(expected - set(mapping.keys()))
@@ -84,9 +116,9 @@ def _check_keys(name, mapping, expected):
         )
 
 
-def _image_size(value):
+def _image_size(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        _fail("image_size", "a whole number of pixels, at least 1", value)
+        _fail(name, "a whole number of pixels, at least 1", value)
     return value
 
 

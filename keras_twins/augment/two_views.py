@@ -1,4 +1,4 @@
-"""The layer that turns a batch of images into two random views of each."""
+"""The layer that turns a batch of images into two random views of each, or more."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from keras_twins.augment import (
     colour,
     crops,
     exact_colour,
+    image_batch,
     pixel_range,
     prepare,
     resampling,
@@ -20,12 +21,13 @@ from keras_twins.augment import spec as specs
 from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
 
-_VIEWS = ("view_a", "view_b")
-
 
 @keras.saving.register_keras_serializable("keras_twins")
 class TwoViews(VectorizedBaseImageAugmentationLayer):
-    """Makes two random, normalised views of every image.
+    """Makes two random, normalised views of every image, and more where asked to.
+
+    A spec with `further_views` asks for more (multi-crop, as of SwAV and DINO), of a
+    size and crops of their own. The first two views are then what they are without.
 
     Args:
         preset_or_spec: str or dict. Name of a preset (`"digits"`, `"cifar10"`,
@@ -56,13 +58,13 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
           training step, that is spread over the rows. By default a counter of the
           layer's, so that every call gives new views; parallel calls of a `tf.data`
           map take its numbers in any order, so pass keys there.
-        - `training`: bool. `False` gives what `prepare` gives as both views. Defaults
-          to `True`.
+        - `training`: bool. `False` gives what `prepare` gives as each view, at its
+          size. Defaults to `True`.
 
     Returns:
-        `(view_a, view_b)`: float32 tensors of shape
-        `(batch_size, image_size, image_size, 3)`, pixels scaled to 0..1, less the
-        spec's mean, divided by its std.
+        `(view_a, view_b)`, followed by the further views of the spec: float32 tensors
+        of shape `(batch_size, image_size, image_size, 3)`, pixels scaled to 0..1, less
+        the spec's mean, divided by its std.
 
     Raises:
         InputError: for an unknown preset, a spec that `preset` does not describe, or a
@@ -79,6 +81,10 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         (TensorShape([2, 16, 16, 3]), TensorShape([2, 16, 16, 3]))
         >>> round(float(view_a[0, 0, 0, 0]), 4)  # (0 − mean) / std
         -0.8112
+        >>> spec = kt.augment.preset("digits")
+        >>> spec["further_views"] = {"count": 4, "image_size": 8}
+        >>> [view.shape[1] for view in kt.augment.TwoViews(spec)(black)]
+        [16, 16, 8, 8, 8, 8]
     """
 
     def __init__(
@@ -94,6 +100,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         # All randomness is stateless here: the base class's generator is not used.
         self._random_generator = None
         self.spec = specs.resolve(preset_or_spec)
+        self._views = specs.views(self.spec)
         self.preset_or_spec = preset_or_spec
         self.seed = seed
         self.value_range = specs.check_value_range(value_range)
@@ -103,17 +110,18 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
     def call(
         self, images: Tensor, keys: Tensor = None, training: bool = True
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, ...]:
         images = tf.convert_to_tensor(images)
         pixel_range.warn_of_unit_range(images, self.value_range)
+        images = image_batch.as_rgb_or_grey(images)
         if not training:
-            prepared = self.prepare(images)
-            return prepared, prepared
-        images = _as_rgb_or_grey(images)
+            sizes = [view["image_size"] for view in self._views]
+            prepared = {size: self._prepared(images, size) for size in set(sizes)}
+            return tuple(prepared[size] for size in sizes)
         keys = self._image_keys(keys, images)
         return tuple(
-            self._finish_planes(name, self._crop_planes(name, images, keys), keys)
-            for name in _VIEWS
+            self._finish_planes(index, self._crop_planes(index, images, keys), keys)
+            for index in range(len(self._views))
         )
 
     def prepare(self, images: Tensor) -> tf.Tensor:
@@ -129,12 +137,11 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         Returns:
             float32 tensor of shape `(batch_size, image_size, image_size, 3)`.
         """
-        images = _as_rgb_or_grey(images)
-        planes = prepare.batch_planes(images, self.spec["image_size"], self.resize)
-        return self._normalised(self._rgb_planes(planes, images.dtype))
+        images = image_batch.as_rgb_or_grey(images)
+        return self._prepared(images, self.spec["image_size"])
 
-    def resample(self, image: Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the crops of both views of one image, before any change of colour.
+    def resample(self, image: Tensor, key: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns the crops of all views of one image, before any change of colour.
 
         For images of different sizes in a `tf.data` map; not for use under XLA.
 
@@ -144,10 +151,10 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             key: scalar int64 tensor. The image's key.
 
         Returns:
-            `(crop_a, crop_b)`: float32 tensors of shape
+            `(crop_a, crop_b)` and further ones: float32 tensors of shape
             `(3, image_size, image_size)` in 0..255, for `finish`.
         """
-        image = _as_rgb_or_grey(tf.convert_to_tensor(image)[None])[0]
+        image = image_batch.as_rgb_or_grey(tf.convert_to_tensor(image)[None])[0]
         shape = tf.shape(image)
         _, boxes = self._boxes_of_one(tf.cast(key, tf.int64), shape[0], shape[1])
         return self._crop_image(image, boxes)
@@ -158,7 +165,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         width: tf.Tensor,
         part: Callable[[tf.Tensor], tf.Tensor],
         key: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, ...]:
         """The same of an image of which only what the crops see is decoded.
 
         Args:
@@ -175,24 +182,23 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         window, boxes = self._boxes_of_one(tf.cast(key, tf.int64), height, width)
         return self._crop_image(part(window), crops.within(window, boxes))
 
-    def finish(
-        self, crops_a: tf.Tensor, crops_b: tf.Tensor, keys: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def finish(self, *crops_and_keys: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Returns the views of a batch of crops: colour, blur, solarise, normalise.
 
         Args:
-            crops_a: float32 tensor of shape `(batch_size, 3, image_size, image_size)`,
-                of first crops from `resample`.
-            crops_b: the same, of second crops.
-            keys: int64 tensor of shape `(batch_size,)`, the keys of the crops.
+            *crops_and_keys: `crops_a, crops_b, keys`, with the crops of further views
+                before the keys. Crops are float32 tensors of shape
+                `(batch_size, 3, image_size, image_size)`, from `resample`. The keys
+                are theirs, an int64 tensor of shape `(batch_size,)`.
 
         Returns:
-            `(view_a, view_b)`, as a call of the layer.
+            What a call of the layer returns.
         """
+        *planes, keys = crops_and_keys
         keys = tf.cast(keys, tf.int64)
         return tuple(
-            self._finish_planes(name, crop, keys)
-            for name, crop in zip(_VIEWS, (crops_a, crops_b), strict=True)
+            self._finish_planes(index, crop, keys)
+            for index, crop in zip(range(len(self._views)), planes, strict=True)
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -226,29 +232,36 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
     @tf.function(jit_compile=True)
     def _boxes_of_one(self, key, height, width):
         keys = tf.reshape(key, (1,))
-        boxes = [self._boxes(name, keys, height, width) for name in _VIEWS]
+        indices = range(len(self._views))
+        boxes = [self._boxes(index, keys, height, width) for index in indices]
         return crops.window_around(boxes), boxes
 
-    def _boxes(self, name, keys, height, width):
-        states = image_states(self.seed, _VIEWS.index(name), keys)
-        return crops.draw_boxes(states, self.spec[name], height, width)
+    def _boxes(self, index, keys, height, width):
+        states = image_states(self.seed, index, keys)
+        return crops.draw_boxes(states, self._views[index], height, width)
 
     def _crop_image(self, image, boxes):
-        size = self.spec["image_size"]
         cut = []
-        for name, box in zip(_VIEWS, boxes, strict=True):
+        for view, box in zip(self._views, boxes, strict=True):
             box = [side[0] for side in box]
-            kind = self.spec[name]["interpolation"]
+            size, kind = view["image_size"], view["interpolation"]
             pixels = resampling.resample_image(image, box, size, kind)
             pixels = self._to_255(pixels, image.dtype)
             cut.append(tf.tile(pixels, (3, 1, 1)) if image.shape[2] == 1 else pixels)
         return tuple(cut)
 
-    def _crop_planes(self, name, images, keys):
-        boxes = self._boxes(name, keys, *crops.sides(images)[:2])
-        size, kind = self.spec["image_size"], self.spec[name]["interpolation"]
+    def _crop_planes(self, index, images, keys):
+        boxes = self._boxes(index, keys, *crops.sides(images)[:2])
+        view = self._views[index]
+        size, kind = view["image_size"], view["interpolation"]
         planes = resampling.resample_batch(images, boxes, size, kind)
         return self._rgb_planes(planes, images.dtype)
+
+    def _prepared(self, images, size):
+        # The square of any size shows what that of the size of the first views shows.
+        resize = round(self.resize * size / self.spec["image_size"])
+        planes = prepare.batch_planes(images, size, resize)
+        return self._normalised(self._rgb_planes(planes, images.dtype), size)
 
     def _rgb_planes(self, planes, dtype):
         planes = self._to_255(planes, dtype)
@@ -263,9 +276,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             t=pixels, clip_value_min=0.0, clip_value_max=255.0
         )
 
-    def _finish_planes(self, name, planes, keys):
-        view = self.spec[name]
-        states = image_states(self.seed, _VIEWS.index(name), keys)
+    def _finish_planes(self, index, planes, keys):
+        view = self._views[index]
+        states = image_states(self.seed, index, keys)
         change = exact_colour.exact if self.exact_colour else colour.fused
         planes = change(planes, colour.draw_factors(states, view))
         if view["blur"] > 0:
@@ -273,37 +286,13 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             planes = blur.gaussian_blur(planes, sigmas, view["blur_sigma"][1])
         if view["solarise"] > 0:
             planes = blur.solarise(planes, blur.draw_solarise(states, view))
-        return self._normalised(planes)
+        return self._normalised(planes, view["image_size"])
 
-    def _normalised(self, planes):
-        size = self.spec["image_size"]
+    def _normalised(self, planes, size):
         mean = tf.constant(self.spec["mean"], tf.float32)
         std = tf.constant(self.spec["std"], tf.float32)
         # Before the channels come last: a product along an axis of three is slow.
         scale = (1.0 / (255.0 * std))[:, None, None]
         planes = planes * scale - (mean / std)[:, None, None]
-        return tf.ensure_shape(_interleave(planes), (None, size, size, 3))
-
-
-def _interleave(planes):
-    return tf.transpose(planes, (0, 2, 3, 1))
-
-
-def _as_rgb_or_grey(images):
-    images = tf.convert_to_tensor(images)
-    if images.shape.rank != 4:
-        raise ValueError(
-            "Wrong rank of `images`. Expected (batch_size, height, width, channels). "
-            f"Received: images.shape={images.shape}"
-        )
-    if images.shape[3] not in (1, 3, 4):
-        raise ValueError(
-            "Wrong number of channels in `images`. Expected 1, 3 or 4, known when the "
-            f"layer is traced. Received: images.shape={images.shape}"
-        )
-    if 0 in images.shape[1:3]:
-        raise ValueError(
-            "Nothing to see in empty `images`. Expected at least one pixel. "
-            f"Received: images.shape={images.shape}"
-        )
-    return images[..., :3] if images.shape[3] == 4 else images
+        images = tf.transpose(planes, (0, 2, 3, 1))
+        return tf.ensure_shape(images, (None, size, size, 3))

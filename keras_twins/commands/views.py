@@ -1,4 +1,4 @@
-"""`keras-twins views`: a picture of sixteen images and the two views of each."""
+"""`keras-twins views`: a picture of sixteen images and the views of each."""
 
 import textwrap
 
@@ -11,7 +11,8 @@ from keras_twins.commands.startup import start_tensorflow
 
 _TILE = 96  # pixels, whatever size the views have
 _GAP = 6
-_BLOCKS = 4  # a block is an image and its two views; so many per row, and rows
+_IMAGES = 16  # a block is an image and its views
+_TILES = 12  # of a row, in whole blocks
 _LINE = 18
 _COLUMNS = 170
 
@@ -29,6 +30,7 @@ def main(flags, paths):
     start_tensorflow()
     # They import TensorFlow.
     from keras_twins.data import explain_read_errors
+    from keras_twins.runs import further_views
     from keras_twins.runs.run import Run
 
     with progress.stage(f"listing {config.dataset} and drawing its views"):
@@ -37,7 +39,8 @@ def main(flags, paths):
         with explain_read_errors(run.train_source.dataset()):
             run.decide_levels()
         draw(run, output)
-    print(f"{output}: original, view a and view b of {_BLOCKS**2} images")
+    names = pictures.view_names(further_views.count(run.config))
+    print(f"{output}: {', '.join(names[:-1])} and {names[-1]} of {_IMAGES} images")
 
 
 def draw(run, output):
@@ -51,27 +54,29 @@ def draw(run, output):
         InputError: for data or views that cannot be used.
     """
     from keras_twins import data  # It imports TensorFlow.
-    from keras_twins.runs import parts
+    from keras_twins.runs import further_views, parts
 
     config = run.config
     layer = parts.views(config)
     images = run.train_source.dataset()
     caption = [f"{config.dataset}, seed {config.seed}", *describe(config.views)]
-    tile, block = _TILE + _GAP, 3 * _TILE + 4 * _GAP
-    below = _LINE + _BLOCKS * tile + _GAP
-    size = _BLOCKS * block + _GAP, below + _LINE * len(caption) + _GAP
+    names = pictures.view_names(further_views.count(config))
+    tile, block = _TILE + _GAP, len(names) * (_TILE + _GAP) + _GAP
+    columns = max(1, _TILES // len(names))
+    below = _LINE + -(-_IMAGES // columns) * tile + _GAP
+    size = columns * block + _GAP, below + _LINE * len(caption) + _GAP
     picture = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     with data.explain_read_errors(images):
-        originals = list(images.take(_BLOCKS**2))
+        originals = list(images.take(_IMAGES))
     for place, original in enumerate(originals):
-        row, column = divmod(place, _BLOCKS)
+        row, column = divmod(place, columns)
         shown = pictures.image_and_views(layer, original, key=place)
         for index, pixels in enumerate(shown):
             corner = _GAP + column * block + index * tile, _LINE + row * tile
             picture.paste(_thumbnail(pixels), corner)
-    for column in range(_BLOCKS):
-        for index, name in enumerate(("original", "view a", "view b")):
+    for column in range(columns):
+        for index, name in enumerate(names):
             pen.text((_GAP + column * block + index * tile, 1), name, "black", font)
     for index, line in enumerate(caption):
         pen.text((_GAP, below + index * _LINE), line, "black", font)
@@ -88,16 +93,21 @@ def _thumbnail(pixels):
 
 
 def describe(views):
-    """The parameters of both views in lines of text, once where they are the same."""
-    texts = [
-        ", ".join(f"{key} {_short(value)}" for key, value in view.items())
-        for view in (views.view_a.to_dict(), views.view_b.to_dict())
-    ]
+    """The parameters of the views in lines of text, once where both are the same."""
+    texts = [_parameters(view) for view in (views.view_a, views.view_b)]
     if texts[0] == texts[1]:
         texts = [f"both views: {texts[0]}"]
     else:
         texts = [f"view {x}: {text}" for x, text in zip("ab", texts, strict=True)]
+    further = views.get("further_views")
+    if further and further.count:
+        texts.append(f"further views, else as view a: {_parameters(further)}")
     return [line for text in texts for line in textwrap.wrap(text, _COLUMNS)]
+
+
+def _parameters(view):
+    known = {key: value for key, value in view.to_dict().items() if value is not None}
+    return ", ".join(f"{key} {_short(value)}" for key, value in known.items())
 
 
 def _short(value):

@@ -1,4 +1,4 @@
-"""From a collection of images to shuffled batches of view pairs."""
+"""From a collection of images to shuffled batches of views."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -45,7 +45,7 @@ def two_view_pipeline(
         images: what `kt.data.load` or `kt.data.from_arrays` returned, or any unbatched
             `tf.data.Dataset` of images `(height, width, channels)`, uint8 or float in
             0..255, of equal or different sizes. Labels are ignored.
-        views: a `kt.augment.TwoViews`.
+        views: a `kt.augment.TwoViews`, which may make further views beside the two.
         batch_size: number of images in a global batch.
         seed: integer that the order of the images comes from.
         start: None for a data set that is one epoch long and has another epoch each
@@ -64,8 +64,8 @@ def two_view_pipeline(
             order in which they are done.
 
     Returns:
-        `tf.data.Dataset` of (view_a, view_b), each float32
-        `(batch_size / count, height, width, channels)`.
+        `tf.data.Dataset` of (view_a, view_b), and the further views that `views` makes,
+        each float32 `(batch_size / count, height, width, channels)`.
 
     Raises:
         InputError: if there are fewer images than `batch_size`, or the workers cannot
@@ -253,7 +253,7 @@ def _fetch_and_finish(source, views):
     """What is done with each key and record, and with a batch of its results."""
     if views and _views_alone(source, views):
         make_one = _view_maker(source, views)
-        return make_one, lambda keys, view_a, view_b: (view_a, view_b)
+        return make_one, lambda keys, *made: made
 
     def fetch(key, record):
         return key, tf.ensure_shape(source.decode(record), source.image_shape)
@@ -274,7 +274,7 @@ def _views_alone(source, views):
 
 
 def _view_maker(source, views):
-    """A function of a key and a record: the key and the two views."""
+    """A function of a key and a record: the key and the views."""
     finish = _compiled(views.finish)
 
     def crops(key, record):
@@ -289,8 +289,8 @@ def _view_maker(source, views):
         )
 
     def make(key, record):
-        pair = finish(*(crop[None] for crop in crops(key, record)), key[None])
-        return key, *(view[0] for view in pair)
+        made = finish(*(crop[None] for crop in crops(key, record)), key[None])
+        return key, *(view[0] for view in made)
 
     return make
 

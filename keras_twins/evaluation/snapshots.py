@@ -50,7 +50,8 @@ class Taker:
 
     Args:
         model: `keras_twins.models.Twins`.
-        pairs: batched `tf.data.Dataset` of `(view_a, view_b)`.
+        pairs: batched `tf.data.Dataset` of `(view_a, view_b)`; it does not look at
+            further views.
     """
 
     def __init__(self, model, pairs):
@@ -95,7 +96,7 @@ class Taker:
     def _outputs(self):
         """Embeddings and projections of both views, `(N, dim)` and `(N, D)`."""
         outputs = [
-            [part.numpy() for view in pair for part in self._embed(view)]
+            [part.numpy() for view in pair[:2] for part in self._embed(view)]
             for pair in self._pairs
         ]
         a, z_a, b, z_b = (np.concatenate(parts) for parts in zip(*outputs, strict=True))

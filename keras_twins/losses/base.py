@@ -1,7 +1,7 @@
 """What a loss on the embeddings of two views is."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -46,6 +46,9 @@ class PairLoss(keras.losses.Loss):
     term_names: ClassVar[tuple[str, ...]] = ()
     """Names of what is measured beside the loss, in the order in which it is logged."""
 
+    most_views: ClassVar[int | None] = 2
+    """How many views `view_terms` takes at most; None for any number."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "terms" in cls.__dict__:
@@ -71,6 +74,18 @@ class PairLoss(keras.losses.Loss):
             ValueError: for inputs that are not matrices of one shape.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `terms`")
+
+    def view_terms(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
+        """As `terms`, of all views of a batch.
+
+        Args:
+            views: `(z_a, z_b)`, and more where `most_views` allows it.
+
+        Raises:
+            ValueError: for more views than that, or other than matrices of one shape.
+        """
+        checks.check_count(type(self).__name__, self.most_views, len(views))
+        return self.terms(*views)
 
     def levels(self, batch: int, width: int) -> Levels | None:
         """What unrelated and perfect views would give, for the report.

@@ -32,6 +32,23 @@ def check_views(views):
         )
 
 
+def check_count(taker, most, count):
+    """Raises ValueError where a loss or a model is given more views than it takes.
+
+    Args:
+        taker: str, the name of the loss or the model.
+        most: int, how many views it takes; None for any number.
+        count: int, how many there are.
+    """
+    if most is not None and count > most:
+        raise ValueError(
+            f"{taker} compares two views of an image. Expected batches of two views, "
+            "or a loss of any number of them, such as "
+            "`keras_twins.losses.FroSSLLoss`, in `keras_twins.models.Twins` without "
+            f"a predictor or momentum. Received: {count} views"
+        )
+
+
 def _differ(shape, other):
     pairs = zip(shape, other, strict=True)
     return any(m is not None and n is not None and m != n for m, n in pairs)

@@ -90,14 +90,14 @@ class FroSSLLoss(ViewsLoss):
         squares = sum(ops.square(unit - mean) for unit in units)
         return len(units) * ops.sum(batch_mean(squares, n))
 
-    def levels(self, batch: int, width: int) -> Levels:
-        """What unrelated and perfect views would give, of two.
+    def levels(self, batch: int, width: int, views: int = 2) -> Levels:
+        """What unrelated and perfect views would give.
 
         The matrix K of N independent samples has squares of 1/N beside its diagonal.
         """
         directions = width / (1.0 + (width - 1) / batch)
-        perfect = -2.0 * math.log(directions)
-        unrelated = 2.0 * width / batch
+        perfect = -views * math.log(directions)
+        unrelated = views * (views - 1) * width / batch
         return Levels(
             unrelated=self.invariance_weight * unrelated + perfect,
             perfect=perfect,
@@ -120,13 +120,13 @@ def _invariance(unrelated):
     return Term(
         title="Invariance",
         measure="Σᵥ V D mean (zᵥ − z̄)²",
-        note="0 is perfect; dashed: unrelated, 2 D/N",
+        note="0 is perfect; dashed: unrelated, V (V − 1) D/N",
         unrelated=unrelated,
         perfect=0.0,
         good=0.2 * unrelated,
         poor=0.5 * unrelated,
         sentence=(
-            "The two views of an image differ by {value:.3g}, and unrelated ones by "
+            "The views of an image differ by {value:.3g}, and unrelated ones by "
             "{unrelated:.3g}"
         ),
         verdicts=verdicts.AGREEMENT,

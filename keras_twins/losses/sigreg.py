@@ -101,18 +101,21 @@ class SIGRegLoss(ViewsLoss):
         normal = draws.normal((width, self.slices), self.seed, "slices")
         return normal * ops.rsqrt(ops.sum(ops.square(normal), axis=0))
 
-    def levels(self, batch: int, width: int) -> Levels:
+    def levels(self, batch: int, width: int, views: int = 2) -> Levels:
         """What unrelated and perfect views of standard normal embeddings would give.
 
         N |φ̂ − φ|² has the mean 1 − φ² at each knot, whatever N.
         """
         chance = float(np.sum(_WEIGHTS * (1.0 - np.square(_NORMAL))))
-        weight = self.regularisation_weight
+        weight, unrelated = self.regularisation_weight, 1.0 - 1.0 / views
         return Levels(
-            unrelated=(1.0 - weight) * 0.5 + weight * chance,
+            unrelated=(1.0 - weight) * unrelated + weight * chance,
             perfect=weight * chance,
             settings=f"λ = {weight:g}",
-            terms={"invariance": _INVARIANCE, "sigreg": _normality(chance)},
+            terms={
+                "invariance": _invariance(unrelated),
+                "sigreg": _normality(chance),
+            },
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -133,20 +136,21 @@ def _epps_pulley(z, directions, n):
     return n * ops.mean(ops.sum(distances * weights, axis=1))
 
 
-_INVARIANCE = Term(
-    title="Invariance",
-    measure="mean of (z − z̄)²",
-    note="0 is perfect, 0.5 unrelated",
-    unrelated=0.5,
-    perfect=0.0,
-    good=0.1,
-    poor=0.25,
-    sentence=(
-        "The views of an image are {value:.3f} from their mean (mean of (z − z̄)²; 0 is "
-        "perfect, and unrelated views give 0.5)"
-    ),
-    verdicts=verdicts.AGREEMENT,
-)
+def _invariance(unrelated):
+    return Term(
+        title="Invariance",
+        measure="mean of (z − z̄)²",
+        note=f"0 is perfect, {unrelated:.3g} unrelated",
+        unrelated=unrelated,
+        perfect=0.0,
+        good=0.2 * unrelated,
+        poor=0.5 * unrelated,
+        sentence=(
+            "The views of an image are {value:.3f} from their mean (mean of (z − z̄)²; "
+            "0 is perfect, and unrelated views give {unrelated:.3g})"
+        ),
+        verdicts=verdicts.AGREEMENT,
+    )
 
 
 def _normality(chance):

@@ -156,8 +156,8 @@ class SSLHSICLoss(ViewsLoss):
             sets.append((directions * (scales / self.kernel_scale), phases))
         return sets
 
-    def levels(self, batch: int, width: int) -> Levels:
-        """What unrelated and perfect views would give, of two, spread over the sphere.
+    def levels(self, batch: int, width: int, views: int = 2) -> Levels:
+        """What unrelated and perfect views would give that are spread over the sphere.
 
         Two independent rows are √2 apart, up to a cosine of variance 1/D.
         """
@@ -165,12 +165,12 @@ class SSLHSICLoss(ViewsLoss):
         kernel = scale / math.sqrt(scale**2 + 2.0)
         slope = scale * (scale**2 + 2.0) ** -1.5
         fluctuation = slope**2 / width
-        own = 1.0 if self.kernel == "random_features" else 0.0
+        own = 1.0 / (views - 1) if self.kernel == "random_features" else 0.0
         apart, together = (
-            -(1.0 - kernel) / (2 * batch),
+            -(1.0 - kernel) / (views * batch),
             (1.0 - kernel) * (1 - 1 / batch),
         )
-        unrelated = math.sqrt((1.0 - kernel) ** 2 / (2 * batch) + fluctuation)
+        unrelated = math.sqrt((1.0 - kernel) ** 2 / (views * batch) + fluctuation)
         perfect = math.sqrt((1.0 - kernel) ** 2 / batch + fluctuation)
         weight = self.regularisation_weight
         return Levels(

@@ -1,11 +1,13 @@
 """What a loss on the embeddings of any number of views is."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from keras import ops
 
 from keras_twins.losses import checks
 from keras_twins.losses.base import PairLoss
+from keras_twins.losses.levels import Levels
 from keras_twins.types import Tensor
 
 
@@ -14,6 +16,8 @@ class ViewsLoss(PairLoss):
 
     A subclass gives `term_names` and `of_views`, of which `terms` is the case of two.
     """
+
+    most_views: ClassVar[int | None] = None
 
     def terms(self, z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
         return self.of_views([z_a, z_b])
@@ -42,3 +46,13 @@ class ViewsLoss(PairLoss):
             views: two or more `(batch_size, dim)`, this replica's shards.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `of_views`")
+
+    def levels(self, batch: int, width: int, views: int = 2) -> Levels | None:
+        """As of `PairLoss`, of any number of views.
+
+        Args:
+            batch: int, N, the size of the global batch.
+            width: int, D, of the embeddings that the loss is given.
+            views: int, V, of each image.
+        """
+        return None

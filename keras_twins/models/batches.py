@@ -1,12 +1,13 @@
 """Views or images, and labels, out of a batch in any form that Keras has."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras_twins.types import Tensor
 
 
 class Pair(NamedTuple):
-    """Two views of each image of a batch, and what else is known of the images."""
+    """The views of each image of a batch, and what else is known of the images."""
 
     view_a: Tensor
     """`(batch_size, ...)`, the first views."""
@@ -14,6 +15,19 @@ class Pair(NamedTuple):
     """`(batch_size, ...)`, the second views of the same images."""
     labels: Any = None
     """Labels as the data give them, for a subclass that uses them; else None."""
+    further: tuple[Tensor, ...] = ()
+    """`(batch_size, ...)` each, views beside these two, perhaps of another size."""
+
+    @property
+    def views(self) -> tuple[Tensor, ...]:
+        """All views, from the first one on."""
+        return self.view_a, self.view_b, *self.further
+
+
+def of_views(views: Sequence[Tensor], labels: Any = None) -> Pair:
+    """The `Pair` of two or more views."""
+    view_a, view_b, *further = views
+    return Pair(view_a, view_b, labels, tuple(further))
 
 
 def pair(batch: Any) -> Pair:
@@ -21,8 +35,8 @@ def pair(batch: Any) -> Pair:
 
     Args:
         batch: `(view_a, view_b)` or `((view_a, view_b), labels)`, in tuples or lists,
-            or `{"image": (view_a, view_b), "label": labels}`; Keras may have put them
-            into `(x, y, sample_weight)`.
+            or `{"image": (view_a, view_b), "label": labels}`; further views may follow
+            these two, and Keras may have put them into `(x, y, sample_weight)`.
 
     Returns:
         `Pair`.
@@ -31,15 +45,15 @@ def pair(batch: Any) -> Pair:
         ValueError: for anything else, and for sample weights.
     """
     x, labels = _parts(batch)
-    if _are_tensors(x) and _alike(*x):
-        view_a, view_b = x
-        return Pair(view_a, view_b, labels)
-    if _are_tensors((x, labels)) and _alike(x, labels):
-        return Pair(x, labels)
+    if _are_views(x):
+        return of_views(x, labels)
+    if _are_views((x, labels)):
+        return of_views((x, labels))
     raise ValueError(
         "A model without `views` is trained on pairs of views. Expected batches "
-        "`(view_a, view_b)` or `((view_a, view_b), labels)`, or a model "
-        f"`Twins(..., views=TwoViews(...))`. Received: {_describe(batch)}"
+        "`(view_a, view_b)` or `((view_a, view_b), labels)`, further views after these "
+        "two, or a model `Twins(..., views=TwoViews(...))`. "
+        f"Received: {_describe(batch)}"
     )
 
 
@@ -76,6 +90,8 @@ def _parts(batch):
         batch = batch[:-1]
     if len(batch) == 1:
         return _parts(batch[0])
+    if len(batch) > 2 and _are_views(batch):
+        return batch, None
     if len(batch) > 2:
         raise ValueError(
             "Sample weights have no meaning here: the loss compares whole batches. "
@@ -99,15 +115,22 @@ def _is_tensor(x):
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
-def _are_tensors(x):
-    return isinstance(x, (tuple, list)) and len(x) == 2 and all(map(_is_tensor, x))
+def _are_views(x):
+    """Whether these are two views, and further ones that differ in size at most."""
+    if not isinstance(x, (tuple, list)) or len(x) < 2 or not all(map(_is_tensor, x)):
+        return False
+    return _alike(*x[:2]) and all(_alike(x[0], view, 1) for view in x[2:])
 
 
-def _alike(x, y):
-    """Whether two tensors hold examples of the same shape, as far as it is known."""
+def _alike(x, y, last=None):
+    """Whether two tensors hold examples of the same shape, as far as it is known.
+
+    Of so many last axes, where a number is given.
+    """
     if len(x.shape) != len(y.shape) or len(x.shape) < 2:
         return False
-    sides = zip(x.shape[1:], y.shape[1:], strict=True)
+    first = 1 if last is None else -last
+    sides = zip(x.shape[first:], y.shape[first:], strict=True)
     return all(None in pair or pair[0] == pair[1] for pair in sides)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_twins.losses import draws
+from keras_twins.losses import checks, draws
 from keras_twins.losses.mixed import mixed_terms
 from keras_twins.models.batches import Pair
 from keras_twins.models.twins import Twins
@@ -95,7 +95,8 @@ class MixedTwins(Twins):
     def batch_terms(
         self, pair: Pair, training: bool
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        view_a, view_b = (ops.cast(view, "float32") for view in pair[:2])
+        checks.check_count("MixedTwins", 2, len(pair.views))
+        view_a, view_b = (ops.cast(view, "float32") for view in pair.views)
         alpha, partners = self.mixing(ops.shape(view_a)[0])
         mixed = alpha * view_a + (1.0 - alpha) * ops.take(view_b, partners, axis=0)
         h_a, h_b, h_m = (

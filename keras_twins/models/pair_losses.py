@@ -1,13 +1,13 @@
 """Any loss of two embedding matrices in the form in which `Twins` asks for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_twins import replicas
-from keras_twins.losses import PairLoss
+from keras_twins.losses import PairLoss, checks
 from keras_twins.types import Tensor
 
 
@@ -23,9 +23,14 @@ class OtherLoss:
     """
 
     term_names: tuple[str, ...] = ()
+    most_views = 2
 
     def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         self._loss = loss
+
+    def view_terms(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
+        checks.check_count("A loss of `(z_a, z_b)`", self.most_views, len(views))
+        return self.terms(*views)
 
     def terms(self, z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
         loss = self._loss
@@ -47,7 +52,7 @@ def as_pair_loss(loss: Any) -> Any:
         loss: loss of `keras_twins.losses`, `keras.losses.Loss` or function.
 
     Returns:
-        The same loss, or an `OtherLoss`.
+        The same loss, or an `OtherLoss`, which has `view_terms` and `most_views` too.
 
     Raises:
         ValueError: for None, a name, a class, or several losses.

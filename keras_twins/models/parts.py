@@ -91,7 +91,7 @@ def _check_predictor(predictor, width):
 
 
 def _check_views(views, input_shape):
-    """Compares a view of one black image with the encoder's input."""
+    """Compares the views of one black image with the encoder's input."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "A model that makes the views needs the TensorFlow backend. Expected "
@@ -99,14 +99,29 @@ def _check_views(views, input_shape):
             f"Received: views={views}, backend={keras.backend.backend()}"
         )
     sides = [_ANY_SIDE if side is None else side for side in input_shape[1:]]
-    view, _ = views(np.zeros((1, *sides), np.float32), training=False)
-    shape = tuple(view.shape)
+    for view in views(np.zeros((1, *sides), np.float32), training=False):
+        check_view(view.shape, input_shape)
+
+
+def check_view(shape: Any, input_shape: tuple[int | None, ...]) -> None:
+    """Refuses views that an encoder does not take.
+
+    Args:
+        shape: of a batch of views, as far as it is known.
+        input_shape: of the encoder.
+
+    Raises:
+        ValueError: for another number of axes, another size or other channels.
+    """
+    shape = tuple(shape)
     fits = len(shape) == len(input_shape) and all(
-        side in (None, length)
+        None in (side, length) or side == length
         for side, length in zip(input_shape[1:], shape[1:], strict=True)
     )
     if not fits:
         raise ValueError(
             "The views do not fit the encoder. Expected views of shape "
-            f"{tuple(input_shape)}, as the encoder takes them. Received: {shape}"
+            f"{tuple(input_shape)}, as the encoder takes them; one of views of several "
+            "sizes has an input shape of (None, None, channels) and ends in a global "
+            f"pooling. Received: {shape}"
         )

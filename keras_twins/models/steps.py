@@ -12,10 +12,12 @@ from keras import ops
 
 from keras_twins import replicas
 from keras_twins.losses import at_step
-from keras_twins.models import batches, diagnostics, refusals
-from keras_twins.models.batches import Pair
+from keras_twins.models import batches, diagnostics, parts, refusals
 from keras_twins.models.teacher import towards
 from keras_twins.types import Tensor
+
+# Parts of a batch of a generator: `(x, y, sample_weight)`.
+_MOST_PARTS = 3
 
 # Batches of a training are counted from 0, so that none shares these views.
 _TEST_BATCH = -1
@@ -132,10 +134,13 @@ class Steps(keras.Model):
         return super().test_on_batch(*bound.args, **bound.kwargs)
 
     def _pair(self, batch, number):
-        if self.views is None:
-            return batches.pair(batch)
-        images, labels = batches.images(batch)
-        return Pair(*self._make_views(images, number), labels)
+        if self.views is not None:
+            images, labels = batches.images(batch)
+            return batches.of_views(self._make_views(images, number), labels)
+        pair = batches.pair(batch)
+        for view in pair.further:
+            parts.check_view(view.shape, self.encoder.input_shape)
+        return pair
 
     def _check(self, terms):
         expected = {"loss", *self.term_names}
@@ -191,7 +196,8 @@ def _tuples(generator):
     """Batches of a generator as Keras takes them of generators alone: without lists."""
     for batch in generator:
         batch = _without_lists(batch)
-        yield batch if isinstance(batch, tuple) else (batch,)
+        is_parts = isinstance(batch, tuple) and len(batch) <= _MOST_PARTS
+        yield batch if is_parts else (batch,)
 
 
 def _without_lists(batch):

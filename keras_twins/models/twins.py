@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_twins.losses import checks
 from keras_twins.models import diagnostics, parts, refusals
 from keras_twins.models.batches import Pair
 from keras_twins.models.pair_losses import as_pair_loss, both_ways
@@ -33,7 +34,9 @@ class Twins(BackendSteps):
 
     Both views pass through both networks, one after the other, and the loss compares
     the two batches of projections (Barlow Twins, arXiv 2103.03230, figure 1). The
-    projector serves the training alone: the encoder's output is the embedding.
+    projector serves the training alone: the encoder's output is the embedding. A
+    `keras_twins.losses.ViewsLoss` compares any number of views, of any sizes that the
+    encoder takes.
 
     `fit` and `evaluate` report, of the global batch under any `tf.distribute` strategy,
     `loss` and each of the loss's `term_names` (of Barlow Twins and HSIC `on_diagonal`,
@@ -49,7 +52,8 @@ class Twins(BackendSteps):
     `fit` takes what Keras's takes: arrays, `tf.data`, `PyDataset` and generators, here
     of `(view_a, view_b)`, `[view_a, view_b]` or `((view_a, view_b), labels)`; where the
     model makes the views, of images, `(images, labels)` or dictionaries with `"image"`
-    and perhaps `"label"`. With JAX and PyTorch, the views are made outside.
+    and perhaps `"label"`. Further views stand after `view_b`. With JAX and PyTorch, the
+    views are made outside.
 
     A predictor or a teacher makes the two sides unlike (SimSiam, arXiv 2011.10566;
     BYOL, arXiv 2006.07733). The loss then compares `(p_a, t_b)` and `(p_b, t_a)`, and
@@ -80,8 +84,8 @@ class Twins(BackendSteps):
         **kwargs: as of `keras.Model`.
 
     Call arguments:
-        - `inputs`: a pair of views, which gives the pair of projections, or one batch
-          of images, which gives their embeddings.
+        - `inputs`: a pair of views, or more, which gives the projections of each, or
+          one batch of images, which gives their embeddings.
 
     Raises:
         ValueError: for an encoder or projector that is not built or has several inputs
@@ -181,7 +185,7 @@ class Twins(BackendSteps):
         overrides it, and `term_names` where it has terms of its own.
 
         Args:
-            pair: `keras_twins.models.Pair`: two views of each image, and the labels
+            pair: `keras_twins.models.Pair`: the views of each image, and the labels
                 that came with them or None.
             training: bool, whether layers are to act as in training.
 
@@ -191,28 +195,29 @@ class Twins(BackendSteps):
             float32 scalars of the global batch: the same on each replica, with the
             gradient of this replica's share.
         """
-        embeddings = self.encoder(pair.view_a, training=training)
-        z_a = self.projector(embeddings, training=training)
-        z_b = self.projector(
-            self.encoder(pair.view_b, training=training), training=training
-        )
+        embeddings, projections = [], []
+        for view in pair.views:
+            embeddings.append(self.encoder(view, training=training))
+            projections.append(self.projector(embeddings[-1], training=training))
         if self.predictor is None and self.teacher is None:
-            return embeddings, self.pair_loss.terms(z_a, z_b)
-        online = targets = (z_a, z_b)
+            return embeddings[0], self.pair_loss.view_terms(projections)
+        checks.check_count("A predictor or a teacher", 2, len(projections))
+        online = targets = tuple(projections)
         if self.predictor is not None:
             online = tuple(self.predictor(z, training=training) for z in online)
         if self.teacher is not None:
-            targets = tuple(self.teacher(view, training=training) for view in pair[:2])
-        return embeddings, both_ways(self.pair_loss, online, targets)
+            targets = tuple(
+                self.teacher(view, training=training) for view in pair.views
+            )
+        return embeddings[0], both_ways(self.pair_loss, online, targets)
 
     def call(
-        self, inputs: Tensor | tuple[Tensor, Tensor], training: bool | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+        self, inputs: Tensor | tuple[Tensor, ...], training: bool | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
         if isinstance(inputs, (tuple, list)):
-            view_a, view_b = inputs
-            z_a = self.projector(self.encoder(view_a, training=training))
-            z_b = self.projector(self.encoder(view_b, training=training))
-            return z_a, z_b
+            return tuple(
+                self.projector(self.encoder(view, training=training)) for view in inputs
+            )
         if self.views is not None:
             inputs = self.views.prepare(inputs)
         return self.encoder(inputs, training=training)

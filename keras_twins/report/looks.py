@@ -74,14 +74,15 @@ def look(encoder, shown):
 
 
 def views(layer, images):
-    """Images with their two views.
+    """Images with their views.
 
     Args:
         layer: `keras_twins.augment.TwoViews`.
         images: `tf.data.Dataset` of images.
 
     Returns:
-        list of three data URIs each: image, view a, view b.
+        list of an image's pictures each: `(name, data URI)` of itself, of view a, of
+        view b and of further ones.
     """
     found = []
     for key, image in enumerate(images):
@@ -89,7 +90,9 @@ def views(layer, images):
             break
         shown = pictures.image_and_views(layer, image, key)
         small = [pictures.thumbnail(pixels, _VIEW) for pixels in shown]
-        found.append([pictures.data_uri(picture, quality=85) for picture in small])
+        uris = [pictures.data_uri(picture, quality=85) for picture in small]
+        names = pictures.view_names(len(uris) - 1)
+        found.append(list(zip(names, uris, strict=True)))
     return found
 
 

@@ -20,7 +20,8 @@ class Run:
     Attributes:
         record: `keras_twins.runs.records.Record`.
         looks: `keras_twins.report.looks.Looks`, or the reason (str) why there are none.
-        views: list of three data URIs each, or the reason (str) why there are none.
+        views: list of an image's pictures, `(name, data URI)` each, or the reason (str)
+            why there are none.
     """
 
     record: Any

@@ -208,6 +208,8 @@ _OPTIONAL = {
         _or_none(lambda value: _is_number(value) and value >= 0),
         "a number of at least 0, or None",
     ),
+    "views.further_views.count": _open(_whole(0), "none"),
+    "views.further_views.image_size": _open(_whole(1), "that of the others"),
     "views.name": (
         _or_none(lambda value: _is_text(value) and ":" in value),
         "a module:name, or None",

@@ -197,6 +197,13 @@ def _check_shape(name, body, shape):
             f"and its input is {expected}"
         )
     sides = zip(expected[1:], shape, strict=True)
+    if any(side not in (None, given) for side, given in sides) and shape[0] is None:
+        raise InputError(
+            f"--config.encoder.name={name} takes images of {expected[1:]}, and the "
+            "views have several sizes (--config.sizes, "
+            "--config.views.further_views.image_size): give views of one size, or an "
+            "encoder of images of any size"
+        )
     if any(side not in (None, given) for side, given in sides):
         raise InputError(
             f"--config.encoder.name={name} takes images of {expected[1:]}: give "

@@ -108,7 +108,7 @@ def snapshot_pairs(run, count=1024):
         count: int, how many images at most.
 
     Returns:
-        batched `tf.data.Dataset` of `(view_a, view_b)`.
+        batched `tf.data.Dataset` of `(view_a, view_b)` and further views.
     """
     images = run.train_source.dataset().take(count)
     size = int(images.cardinality())

@@ -10,7 +10,7 @@ from keras_twins import data, distribution, losses, models, optimizers
 from keras_twins.augment import TwoViews
 from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.models.pair_losses import as_pair_loss
-from keras_twins.runs import encoders, named
+from keras_twins.runs import encoders, further_views, named
 
 _LOSSES = {"barlow_twins": losses.BarlowTwinsLoss, "hsic": losses.HSICLoss}
 _OPTIMIZERS = {
@@ -59,7 +59,7 @@ def stages(config):
 
 
 def views(config, image_size=None):
-    """The two-view layer of the configuration, for views of one size or full size.
+    """The layer of the configuration's views, the first two small or of full size.
 
     Where evaluation sees images at the size of the views, it prepares them as
     evaluation does. A layer by `module:name` takes the arguments of `TwoViews`.
@@ -72,6 +72,10 @@ def views(config, image_size=None):
         "seed": config.seed,
         "resize": config.evaluation.resize if same_size else None,
     }
+    further = further_views.given(config)
+    spec.pop("further_views", None)
+    if further:
+        spec["further_views"] = further
     name = spec.pop("name", None)
     if name is None:
         return TwoViews(spec, **settings)
@@ -101,7 +105,8 @@ def steps_per_epoch(config, num_images, strategy):
 
 def check_input(config, source):
     """Raises InputError where the training pairs could not be made of a source."""
-    stages(config)
+    for stage in stages(config):
+        views(config, stage.image_size)
     if not config.views_on_device:
         return
     try:
@@ -116,7 +121,7 @@ def check_input(config, source):
 
 
 def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
-    """Pairs of views from `first_step` of epoch `first_epoch` on, in batches.
+    """The views from `first_step` of epoch `first_epoch` on, in batches.
 
     Images alone where the model makes the views.
     """
@@ -149,7 +154,8 @@ def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
 
 def encoder(config):
     """The configured encoder, which takes normalised images."""
-    return encoders.make(config, None if config.sizes else config.views.image_size)
+    several = config.sizes or further_views.of_several_sizes(config)
+    return encoders.make(config, None if several else config.views.image_size)
 
 
 def import_encoder(config):
@@ -191,6 +197,7 @@ def loss(config):
     """The configured loss."""
     found = named.make(_LOSSES, "loss", config.loss.to_dict())
     named.call("loss.name", as_pair_loss, found)
+    further_views.check_loss(config, found)
     return found
 
 

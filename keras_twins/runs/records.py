@@ -7,7 +7,7 @@ import math
 from keras_twins.errors import InputError
 from keras_twins.evaluation import snapshots
 from keras_twins.losses import Levels, PairLoss
-from keras_twins.runs import parts
+from keras_twins.runs import further_views, parts
 from keras_twins.runs.workdir import as_data, flatten
 
 
@@ -103,13 +103,20 @@ def read(run):
         batch_size=config.batch_size,
         width=width,
         term_names=loss.term_names if knows else (),
-        levels=loss.levels(config.batch_size, width) if knows else None,
+        levels=_levels(config, loss, width) if knows else None,
         metrics=workdir.read_metrics(),
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
         evaluation=_read_json(workdir.evaluation),
         measures=_read_json(workdir.measures) or {},
     )
+
+
+def _levels(config, loss, width):
+    views = further_views.count(config)
+    if views == 2:  # Which is all that most losses know of.
+        return loss.levels(config.batch_size, width)
+    return loss.levels(config.batch_size, width, views)
 
 
 def _parts(config):

@@ -93,6 +93,33 @@ def test_levels_are_those_of_random_and_of_equal_views(name, n, width, rng):
         assert found == pytest.approx((term.unrelated, term.perfect), abs=tolerance)
 
 
+@pytest.mark.parametrize("name", ["frossl", "sigreg", "ssl_hsic", "ssl_hsic_features"])
+def test_levels_of_four_views_are_those_of_random_and_of_equal_ones(name, rng):
+    views = list(rng.normal(size=(4, 128, 64)))
+    loss = LEVELS[name]
+    levels = loss.levels(128, 64, 4)
+    unrelated, equal = loss.view_terms(views), loss.view_terms(views[:1] * 4)
+    way = abs(levels.unrelated - levels.perfect)
+    assert float(unrelated["loss"]) == pytest.approx(levels.unrelated, abs=0.1 * way)
+    assert float(equal["loss"]) == pytest.approx(levels.perfect, abs=0.15 * way)
+    for key, term in levels.terms.items():
+        tolerance = 0.1 * max(term.perfect, term.unrelated)
+        found = float(unrelated[key]), float(equal[key])
+        assert found == pytest.approx((term.unrelated, term.perfect), abs=tolerance)
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_loss_refuses_more_views_than_it_takes(name, rng):
+    loss, views = LEVELS[name], list(rng.normal(size=(3, 8, 4)))
+    two = loss.terms(*views[:2])["loss"]
+    assert float(loss.view_terms(views[:2])["loss"]) == pytest.approx(float(two))
+    if loss.most_views is None:
+        assert np.isfinite(float(loss.view_terms(views)["loss"]))
+        return
+    with pytest.raises(ValueError, match=r"compares two.*Expected.*Received: 3 views"):
+        loss.view_terms(views)
+
+
 @pytest.mark.parametrize("batch", [16, 256, 4096])
 def test_redundancy_is_read_in_units_of_chance(batch):
     term = losses.HSICLoss().levels(batch, 64).terms["off_diagonal"]

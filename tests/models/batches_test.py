@@ -7,12 +7,13 @@ from keras_twins.models import batches
 
 A, B = np.zeros((2, 4, 8, 8, 3), np.float32)
 B = B + 1
+SMALL = A[:, :4, :4]
 LABELS = np.arange(4)
 
 
 def same(found, *expected):
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
+    assert not getattr(found, "further", ())
+    for one, other in zip(found[: len(expected)], expected, strict=True):
         assert one is other
 
 
@@ -46,6 +47,25 @@ def test_pairs_without_labels(batch):
 )
 def test_pairs_with_labels(batch):
     same(batches.pair(batch), A, B, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("batch", "labels"),
+    [
+        ((A, B, SMALL, SMALL), None),
+        ([A, B, SMALL, SMALL], None),
+        (((A, B, SMALL, SMALL),), None),
+        ((A, B, SMALL, SMALL, None), None),
+        (((A, B, SMALL, SMALL), LABELS), LABELS),
+        (([A, B, SMALL, SMALL], LABELS, None), LABELS),
+        ({"image": (A, B, SMALL, SMALL), "label": LABELS}, LABELS),
+    ],
+)
+def test_further_views_follow_the_first_two(batch, labels):
+    found = batches.pair(batch)
+    assert found.view_a is A and found.view_b is B and found.labels is labels
+    assert [view is SMALL for view in found.further] == [True, True]
+    assert found.views == (A, B, SMALL, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +108,13 @@ def test_labels_may_be_more_than_numbers():
         (batches.pair, {"image": A, "label": LABELS}, r"pairs of views.*'label': int"),
         (batches.pair, (A, B, LABELS), r"Sample weights.*\(\(view_a, view_b\), labels"),
         (batches.pair, ((A, B), LABELS, LABELS), "Sample weights have no meaning"),
-        (batches.pair, (A, B, A, B), "Sample weights have no meaning"),
+        (batches.pair, (A, B, A, B[..., :1]), "Sample weights have no meaning"),
+        (batches.pair, ((A, SMALL, A), LABELS), "pairs of views"),
         (batches.pair, (), "pairs of views"),
         (batches.pair, {"views": (A, B)}, r'Expected the key "image".*views'),
         (batches.images, (A, B), r"makes the pairs itself.*Received: \(float32"),
         (batches.images, ((A, B), LABELS), "makes the pairs itself"),
+        (batches.images, (A, B, SMALL), "makes the pairs itself"),
         (batches.images, (A, LABELS, LABELS), "Sample weights have no meaning"),
         (batches.images, "images", "makes the pairs itself.*Received: images"),
         (batches.images, {"img": A}, r"Expected the key \"image\".*'img': float32"),
