@@ -46,6 +46,10 @@ class PairLoss(keras.losses.Loss):
     term_names: ClassVar[tuple[str, ...]] = ()
     """Names of what is measured beside the loss, in the order in which it is logged."""
 
+    predicts: ClassVar[bool] = False
+    """Whether its first embeddings are predictions of its second ones, which are
+    constants. Nothing but a predictor then keeps embeddings from being all the same."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "terms" in cls.__dict__:
