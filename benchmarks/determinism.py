@@ -49,7 +49,7 @@ def _train(pipe, arguments, deterministic):
     import keras
 
     from keras_twins import distribution, training
-    from keras_twins.runs import parts
+    from keras_twins.runs import methods, parts
     from keras_twins.runs.run import Run
 
     module = importlib.import_module(f"keras_twins.configs.{arguments.config}")
@@ -60,7 +60,7 @@ def _train(pipe, arguments, deterministic):
     steps = run.steps_per_epoch()
     with run.strategy.scope():
         model = parts.model(config)
-        model.compile(parts.optimizer(config, steps), parts.loss(config))
+        model.compile(parts.optimizer(config, steps), methods.loss(config))
     images = run.train_source.dataset()
     pairs = iter(parts.training_pairs(config, images, steps, 0))
     function = model.make_train_function() or model.train_function

@@ -9,11 +9,14 @@ What follows a colon, as in `--config=configs/stl10.py:hsic,test`, are options:
     hsic        the note's HSIC loss, at the weight that the file has
     official    loss, projector, optimizer and batch of the official Barlow Twins code
     test        a few seconds: the digits, a small encoder, two epochs
+
+A file may offer other methods as well, such as `vicreg`: see configs/methods.py.
 """
 
 from ml_collections import ConfigDict, config_dict
 
 from keras_twins.augment import preset
+from keras_twins.configs import methods
 
 
 def base(views):
@@ -54,6 +57,11 @@ def base(views):
     config.encoder = ConfigDict({"name": "resnet18", "stem": "cifar"})
     config.projector = (512, 128)
     config.projector_unit_length = False
+    # `name` is None for `Twins`, "mixed_twins", or a `module:name` of a subclass. With
+    # `momentum` there is a teacher; it goes to `final_momentum` by a cosine.
+    config.model = ConfigDict()
+    _add(config.model, name=str, predictor=object)
+    _add(config.model, momentum=float, final_momentum=float)
     config.loss = ConfigDict(
         {
             "name": "barlow_twins",
@@ -104,24 +112,45 @@ def base(views):
     return config
 
 
-def with_options(config, text):
+def with_options(config, text, settings=None):
     """The configuration, changed by options separated by commas.
 
+    Args:
+        config: `ConfigDict`.
+        text: str.
+        settings: dict by name of a method, what the file has otherwise with it; None
+            for a file that offers no other method.
+
     Raises:
-        ValueError: for an option that does not exist.
+        ValueError: for an option that does not exist, or that another one excludes.
     """
-    # Beside what a file gives its encoder and optimizer.
-    _add(config.encoder, weights=str, frozen=object)
-    _add(config.optimizer, encoder_rate=float)
+    offered = settings or {}
     options = [option for option in text.split(",") if option]
     for option in options:
-        if option not in _OPTIONS:
-            known = ", ".join(sorted(_OPTIONS))
+        if option not in _OPTIONS and option not in offered:
+            known = ", ".join([*sorted(_OPTIONS), *offered])
             raise ValueError(f"there is no option {option!r}; there are {known}")
+    _check_exclusive(options, offered)
+    for name in offered:
+        if name in options:
+            methods.take(config, name, offered[name])
     for name, change in _OPTIONS.items():
         if name in options:
             change(config)
+    # Beside what a file gives its encoder and optimizer.
+    _add(config.encoder, weights=str, frozen=object)
+    _add(config.optimizer, encoder_rate=float)
     return config
+
+
+def _check_exclusive(options, offered):
+    chosen = [o for o in options if o in offered or o == "official"]
+    if "hsic" in options and not set(chosen) <= {"mixed", "official"}:
+        chosen.append("hsic")
+    if len(set(chosen)) > 1:
+        raise ValueError(
+            f"the options {' and '.join(chosen)} exclude each other: give one of them"
+        )
 
 
 def _add(section, **kinds):
@@ -191,6 +220,8 @@ def _test(config):
     config.encoder = ConfigDict({"name": "residual_encoder"})
     config.encoder.update(stem="small", widths=(8, 16), depths=(1, 1))
     config.projector = tuple(min(width, 64) for width in config.projector)
+    if config.model.predictor:
+        config.model.predictor = (32,)
     config.epochs = 2
     config.optimizer.warmup_epochs = min(config.optimizer.warmup_epochs, 1.0)
 

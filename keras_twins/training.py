@@ -17,6 +17,7 @@ from keras_twins.runs import (
     first_pass,
     further_views,
     labelled,
+    methods,
     pace,
     parts,
     plan,
@@ -173,13 +174,16 @@ def _compile(run, model):
     with run.strategy.scope():
         model.compile(**_compiled_with(run, model))
         model.optimizer.build(model.trainable_variables)
+        if model.teacher is not None:
+            steps = run.config.epochs * run.steps_per_epoch()
+            model.teacher.momentum = methods.momentum(run.config, steps)
 
 
 def _compiled_with(run, model):
     steps = run.steps_per_epoch()
     return {
         "optimizer": parts.optimizer(run.config, steps, model.encoder),
-        "loss": parts.loss(run.config),
+        "loss": methods.loss(run.config),
     }
 
 
@@ -280,6 +284,11 @@ def _online_evaluation(run, model, board, said):
     )
 
 
+def _method(config):
+    found = methods.described(config).items()
+    return "".join(f", {name} {text}" for name, text in found)
+
+
 def _say(run, model, steps, position):
     config, replicas = run.config, run.strategy.num_replicas_in_sync
     print(
@@ -287,7 +296,7 @@ def _say(run, model, steps, position):
         f"{run.train_source.num_images} images of {config.dataset}, "
         f"{config.loss.name} loss, encoder {config.encoder.name} of "
         f"{model.encoder.count_params():,} weights, projector "
-        f"{'-'.join(map(str, config.projector))}\n"
+        f"{'-'.join(map(str, config.projector))}{_method(config)}\n"
         f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} of {steps} steps of "
         f"{config.batch_size} {further_views.describe(config)} on "
         f"{replicas} replica"

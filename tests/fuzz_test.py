@@ -21,7 +21,7 @@ from keras_twins.commands import cli, train
 from keras_twins.configs import digits
 from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
-from keras_twins.runs import config_check, parts
+from keras_twins.runs import config_check, methods, parts
 from keras_twins.runs.workdir import as_data, flatten
 
 
@@ -111,7 +111,9 @@ def test_anything_at_all_as_a_spec(value):
 KEYS = sorted(
     key
     for key in flatten(as_data(digits.get_config()))
-    if key.startswith(("loss", "optimizer", "sizes", "epochs", "projector", "batch"))
+    if key.startswith(
+        ("loss", "optimizer", "sizes", "epochs", "projector", "batch", "model")
+    )
 )
 
 
@@ -126,7 +128,7 @@ def test_a_configuration_is_taken_or_refused_in_a_line(key, value):
         config_check.check(config)
         config.epochs = config.epochs or 20  # A run decides what is open.
         parts.stages(config)
-        parts.loss(config)
+        methods.check(config)
         parts.optimizer(config, 11)
     except InputError as error:
         assert "config" in str(error)

@@ -83,6 +83,26 @@ def test_a_run_killed_at_any_step_ends_bit_for_bit_as_the_undisturbed_one(
     assert not [name for name in names if "partial" in name]
 
 
+def test_a_run_with_a_predictor_and_a_teacher_that_is_killed_is_the_same_one(tmp_path):
+    byol = {
+        **{"loss.name": "negative_cosine", "model.predictor": [16]},
+        **{"model.momentum": 0.9, "model.final_momentum": 1.0},
+    }
+    statuses, _ = run_lives(tmp_path / "undisturbed", {"config": byol})
+    assert statuses == [0]
+    statuses, text = run_lives(
+        tmp_path / "run", {"config": byol, "die": 5}, {"config": byol}
+    )
+    assert statuses == [-9, 0]
+    assert "going on after step 4 of epoch 1" in text
+    assert "predictor 16-32, teacher momentum 0.9 to 1" in text
+    assert_same_bits(tmp_path / "undisturbed", tmp_path / "run")
+    # The teacher is there, and is not the student.
+    weights = [v for k, v in last_state(tmp_path / "run").items() if "weight" in k]
+    kernels = [w for w in weights if w.shape == (3, 3, 3, 8)]
+    assert len(kernels) == 2 and not np.array_equal(*kernels)
+
+
 def test_a_run_on_replicas_that_is_killed_ends_bit_for_bit_as_well(tmp_path):
     statuses, _ = run_lives(tmp_path / "undisturbed", {"replicas": 2})
     assert statuses == [0]

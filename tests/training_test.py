@@ -12,7 +12,7 @@ from keras_twins import configs, evaluation
 from keras_twins.commands.evaluate import evaluate
 from keras_twins.configs import digits
 from keras_twins.errors import InputError
-from keras_twins.runs import parts
+from keras_twins.runs import methods, parts
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 from keras_twins.training import train
@@ -199,7 +199,7 @@ def test_every_configuration_is_complete():
         # A run decides what is open.
         config.epochs = config.epochs or 20
         config.views.image_size = config.views.image_size or 64
-        parts.loss(config)
+        methods.loss(config)
         parts.optimizer(config, 10)
         parts.views(config, config.views.image_size)
         assert parts.stages(config)[-1].end_epoch == config.epochs

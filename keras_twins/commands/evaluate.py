@@ -9,7 +9,7 @@ from keras_twins import files
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError, UnreadableImage
-from keras_twins.runs.workdir import Workdir
+from keras_twins.runs.workdir import STUDENT, TEACHER, Workdir
 
 _ENCODERS = ("raw pixels", "untrained encoder", "trained encoder")
 _FEW = 10  # labels of each class, of the probe that sees few
@@ -18,6 +18,7 @@ _OF_THE_RUN = ("dataset", "data_dir", "train_split", "test_split", "label_key")
 
 def define_flags(flags):
     shared_flags.define_workdir(flags)
+    shared_flags.define_network(flags)
     texts = {
         "dataset": "Data set to evaluate on; default: the run's own.",
         "data_dir": "Where TensorFlow data sets are prepared.",
@@ -48,6 +49,7 @@ def define_flags(flags):
 def main(flags, paths):
     workdir = Workdir(flags.workdir)
     workdir.check_ended()  # Said before TensorFlow starts.
+    workdir.check_network(flags.network)
     percentages = [_percentage(text) for text in flags.finetune]
     changed = {key: flags[key].value for key in _OF_THE_RUN if flags[key].value}
     if flags.temperature is not None:
@@ -63,6 +65,7 @@ def main(flags, paths):
         protocol=flags.probe,
         fine_tune=percentages,
         verbose=1,
+        network=flags.network,
     )
 
 
@@ -79,7 +82,7 @@ def _percentage(text):
     return value
 
 
-def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
+def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1, network=STUDENT):
     """Prints a table of accuracies and writes it to the run's `evaluation.json`.
 
     What cannot be measured is a dash with its reason below the table. Nothing is tested
@@ -90,26 +93,32 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
         protocol: "lbfgs" or "sgd", of the probes.
         fine_tune: percentages of the labels to fine-tune the encoders with.
         verbose: 0 or 1, whether to show progress.
+        network: `STUDENT` or `TEACHER`, which the trained encoder is of a run that has
+            both.
 
     Returns:
         list of `keras_twins.evaluation.Row`.
 
     Raises:
-        InputError: for a folder without an encoder, or images that cannot be read.
+        InputError: for a folder without an encoder or teacher, or images that cannot be
+            read.
     """
     from keras_twins import evaluation  # It imports TensorFlow.
     from keras_twins.runs import labelled
 
     config = run.config
     run.workdir.check_ended()
+    run.workdir.check_network(network)
     parts = labelled.parts(run)
     try:
-        rows = _rows(run, parts, protocol, fine_tune, verbose)
+        rows = _rows(run, parts, protocol, fine_tune, verbose, network)
     except UnreadableImage:  # Another data set than the run's has not been looked at.
         parts = labelled.readable(parts)
-        rows = _rows(run, parts, protocol, fine_tune, verbose)
+        rows = _rows(run, parts, protocol, fine_tune, verbose, network)
     if parts.said:
         print(parts.said)
+    if network == TEACHER:
+        print("The trained encoder is the teacher of the run.")
     rich.print(evaluation.format_table(rows))
     found = {
         "dataset": config.dataset,
@@ -122,6 +131,7 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
         "temperature": config.evaluation.temperature,
         "probe": protocol,
         "epochs": config.epochs,
+        "network": network,
         "rows": [dataclasses.asdict(row) for row in rows],
     }
     files.write_json(run.workdir.evaluation, found)
@@ -129,7 +139,7 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1):
     return rows
 
 
-def _rows(run, parts, protocol, fine_tune, verbose):
+def _rows(run, parts, protocol, fine_tune, verbose, network):
     from keras_twins import data, evaluation  # They import TensorFlow.
     from keras_twins.evaluation import rows
     from keras_twins.runs import images
@@ -144,7 +154,7 @@ def _rows(run, parts, protocol, fine_tune, verbose):
     encoders = (
         evaluation.raw_pixels,
         run_parts.pixel_encoder(config, run_parts.model(config).encoder),
-        run.trained_encoder(),
+        run.trained_encoder(network),
     )
     train, test = (s.dataset(labels=True) for s in (parts.train, parts.test))
     with data.explain_read_errors(train), data.explain_read_errors(test):

@@ -7,7 +7,6 @@ folder; without --name, --output is that folder.
 """
 
 import functools
-import json
 import re
 from pathlib import Path
 
@@ -17,11 +16,12 @@ from keras_twins import progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
-from keras_twins.runs.workdir import Workdir
+from keras_twins.runs.workdir import STUDENT, Workdir
 
 
 def define_flags(flags):
     shared_flags.define_workdir(flags)
+    shared_flags.define_network(flags)
     absl_flags.DEFINE_string(
         "output",
         None,
@@ -55,6 +55,7 @@ def define_flags(flags):
 def main(flags, paths):
     workdir = Workdir(flags.workdir)
     workdir.check_ended()  # Said before TensorFlow starts.
+    workdir.check_network(flags.network)
     output = Path(flags.output)
     if flags.name is not None:
         # What stands in a URL as it is, and cannot be taken for a version's number.
@@ -67,7 +68,8 @@ def main(flags, paths):
     start_tensorflow()
     from keras_twins.runs.run import Run  # It imports TensorFlow.
 
-    version = export(Run.read(workdir), output, flags.format, flags.precision)
+    run = Run.read(workdir)
+    version = export(run, output, flags.format, flags.precision, flags.network)
     if flags.format == "saved_model":
         name = version.resolve().parent.name
         print(f"serve it:     keras-twins serve --model_dir={output}")
@@ -77,7 +79,7 @@ def main(flags, paths):
         )
 
 
-def export(run, output, file_format="saved_model", precision=None):
+def export(run, output, file_format="saved_model", precision=None, network=STUDENT):
     """Exports the encoder of a run that has ended.
 
     Args:
@@ -85,13 +87,15 @@ def export(run, output, file_format="saved_model", precision=None):
         output: path of the model's folder.
         file_format: "saved_model", "onnx" or "litert".
         precision: name of a Keras dtype policy, or None for the encoder's own.
+        network: `STUDENT` or `TEACHER`, of a run that has both.
 
     Returns:
         path of the new version.
 
     Raises:
-        InputError: for a folder without an encoder, an output that is a file, or an
-            export that does not answer as the encoder does; nothing is published then.
+        InputError: for a folder without an encoder or teacher, an output that is a
+            file, or an export that does not answer as the encoder does; nothing is
+            published then.
     """
     from keras_twins import export as exports  # It imports TensorFlow.
 
@@ -101,11 +105,8 @@ def export(run, output, file_format="saved_model", precision=None):
         "onnx": exports.export_onnx,
         "litert": exports.export_litert,
     }[file_format]
-    metadata = {"config": run.config.to_dict()}
-    if run.workdir.evaluation.exists():
-        metadata["evaluation"] = json.loads(run.workdir.evaluation.read_text())
     with progress.stage("opening the encoder"):
-        encoder = run.trained_encoder()
+        encoder = run.trained_encoder(network)
     checking = "writing the model, and checking that it answers as the encoder does"
     try:
         with progress.stage(checking):
@@ -115,12 +116,31 @@ def export(run, output, file_format="saved_model", precision=None):
                 run.config.evaluation.image_size,
                 resize=run.config.evaluation.resize,
                 precision=precision,
-                metadata=metadata,
+                metadata=metadata(run, network),
             )
     except (exports.ExportError, OSError, ValueError) as error:
         raise InputError(f"--output={output}: {error}") from error
     print(f"exported to {version}")
     return version
+
+
+def metadata(run, network):
+    """What is published beside a model: how it was trained, and what it is worth.
+
+    Args:
+        run: `keras_twins.runs.run.Run`.
+        network: `STUDENT` or `TEACHER`; an evaluation of the other is left out.
+
+    Returns:
+        dict of JSON types.
+    """
+    from keras_twins.runs import records  # It imports TensorFlow.
+
+    found = {"config": run.config.to_dict(), "network": network}
+    evaluation = records.evaluation(run.workdir)
+    if evaluation and records.network(evaluation) == network:
+        found["evaluation"] = evaluation
+    return found
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`keras-twins report`: one HTML page of a run, or of several side by side."""
 
+import functools
 import importlib.util
 
 from absl import flags as absl_flags
@@ -65,7 +66,9 @@ def write(workdirs, output):
     for workdir, run in zip(workdirs, runs, strict=True):
         with progress.stage(f"reading {workdir.path}"):
             record = records.read(run)
-        looks = _or_reason(_look, run)
+        # The network that was evaluated: the page speaks of one.
+        network = records.network(record.evaluation)
+        looks = _or_reason(functools.partial(_look, network=network), run)
         with progress.stage("drawing views"):
             views = _or_reason(_views, run)
         shown.append(page.Run(record, looks=looks, views=views))
@@ -73,12 +76,12 @@ def write(workdirs, output):
         files.write_text(output, page.render(shown))
 
 
-def _look(run):
+def _look(run, network):
     from keras_twins.report import looks  # It imports TensorFlow.
     from keras_twins.runs import images
 
     with progress.stage("opening the encoder and the images"):
-        encoder = run.trained_encoder()
+        encoder = run.trained_encoder(network)
         shown = images.test_images(run, looks.IMAGES)
     return looks.look(encoder, shown)
 

@@ -6,6 +6,7 @@ from absl import flags as absl_flags
 from ml_collections import config_flags
 
 from keras_twins.errors import InputError
+from keras_twins.runs.workdir import STUDENT, TEACHER
 
 
 def define_config(flags):
@@ -38,6 +39,18 @@ def define_workdir(flags, required=True):
     )
     if required:
         absl_flags.mark_flag_as_required("workdir", flags)
+
+
+def define_network(flags):
+    """Defines `--network`, of a run with a teacher."""
+    absl_flags.DEFINE_enum(
+        "network",
+        STUDENT,
+        [STUDENT, TEACHER],
+        "Which encoder of a run with a teacher: the one that gradients train, or its "
+        "moving average.",
+        flag_values=flags,
+    )
 
 
 def check_output(path, suffix):

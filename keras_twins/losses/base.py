@@ -49,6 +49,10 @@ class PairLoss(keras.losses.Loss):
     most_views: ClassVar[int | None] = 2
     """How many views `view_terms` takes at most; None for any number."""
 
+    predicts: ClassVar[bool] = False
+    """Whether its first embeddings are predictions of its second ones, which are
+    constants. Nothing but a predictor then keeps embeddings from being all the same."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "terms" in cls.__dict__:

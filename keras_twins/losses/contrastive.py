@@ -99,6 +99,7 @@ class NTXentLoss(PairLoss):
             unrelated=unrelated,
             perfect=perfect,
             settings=f"a temperature of {self.temperature:g}, {kind} in the sum",
+            widening="lower `--config.loss.temperature`",
             terms={
                 "positive_similarity": _POSITIVE,
                 "negative_similarity": _negative(1.0 / math.sqrt(width)),

@@ -117,6 +117,7 @@ class CorrelationLoss(PairLoss):
             unrelated=width + perfect,
             perfect=perfect,
             settings=f"λ = {self.redundancy_weight:g}",
+            widening="raise `--config.loss.redundancy_weight`",
             terms={
                 "on_diagonal": _ON_DIAGONAL,
                 "off_diagonal": _off_diagonal(1.0 / math.sqrt(batch)),

@@ -42,6 +42,7 @@ class NegativeCosineLoss(PairLoss):
     """
 
     term_names = ("similarity", "spread")
+    predicts = True
 
     def __init__(
         self, stop_gradient: bool = True, name: str = "negative_cosine_loss"

@@ -102,6 +102,7 @@ class FroSSLLoss(ViewsLoss):
             unrelated=self.invariance_weight * unrelated + perfect,
             perfect=perfect,
             settings=f"an invariance weight of {self.invariance_weight:g}",
+            widening="lower `--config.loss.invariance_weight`",
             terms={
                 "invariance": _invariance(unrelated),
                 "directions": _directions(directions),

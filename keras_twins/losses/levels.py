@@ -88,6 +88,8 @@ class Levels:
         perfect: float, the loss for the best embeddings.
         settings: str, what the two depend on beside N and D, such as "λ = 0.0051"; may
             be empty.
+        widening: str, what makes embeddings extend over more directions, such as "raise
+            the weight of the covariance"; empty where no setting of the loss does.
         terms: dict, a `Term` for each of the loss's `term_names`, or for some.
 
     Examples:
@@ -111,6 +113,7 @@ the 0.088 that chance gives (1/√N): a little redundancy is left.
     unrelated: float
     perfect: float
     settings: str = ""
+    widening: str = ""
     terms: dict[str, Term] = dataclasses.field(default_factory=dict)
 
     def way(self, loss: float) -> float:

@@ -1,5 +1,6 @@
 """The regulariser of Mixed Barlow Twins, beside a loss of the cross-correlation."""
 
+import dataclasses
 from typing import Any
 
 from keras import ops
@@ -7,6 +8,7 @@ from keras import ops
 from keras_twins import replicas
 from keras_twins.losses import checks, statistics
 from keras_twins.losses.correlation import CorrelationLoss
+from keras_twins.losses.levels import Levels, Term, Verdict
 from keras_twins.types import Tensor
 
 
@@ -45,12 +47,7 @@ def mixed_terms(
     Raises:
         ValueError: for another loss, or other than three matrices of one shape.
     """
-    if not isinstance(loss, CorrelationLoss):
-        raise ValueError(
-            "Mixed images need a loss of the cross-correlation, whose features they "
-            "share. Expected `keras_twins.losses.BarlowTwinsLoss` or `HSICLoss`. "
-            f"Received: loss={loss}"
-        )
+    check_loss(loss)
     views = [ops.cast(ops.convert_to_tensor(z), "float32") for z in (z_a, z_b, z_m)]
     checks.check_views(views)
     a, b, m, n = statistics.standardise(views, loss.eps, loss.ddof)
@@ -73,3 +70,62 @@ def mixed_terms(
         "loss": terms["loss"] + regulariser,
         "mixed": ops.stop_gradient(terms["mixed"]),
     }
+
+
+def check_loss(loss: Any) -> None:
+    """Raises ValueError for a loss that mixed images cannot be added to."""
+    if not isinstance(loss, CorrelationLoss):
+        raise ValueError(
+            "Mixed images need a loss of the cross-correlation, whose features they "
+            "share. Expected `keras_twins.losses.BarlowTwinsLoss` or `HSICLoss`. "
+            f"Received: loss={loss}"
+        )
+
+
+def mixed_levels(loss: CorrelationLoss, scale: float, batch: int, width: int) -> Levels:
+    """What unrelated and perfect views would give, with their mixed images.
+
+    Of unrelated embeddings `C(m, a)`, `C(a, a)` and `C(b_π, a)` have D²/N squares each
+    by chance, and `C(a, a)` has D more on its diagonal. The means of α² and of
+    (1 − α)² are 1/3. Perfect embeddings of mixed images leave nothing.
+
+    Args:
+        loss: as of `mixed_terms`.
+        scale: as of `mixed_terms`.
+        batch: int, N, the size of the global batch.
+        width: int, D.
+    """
+    levels = loss.levels(batch, width)
+    chance = 10.0 / 3.0 * width**2 / batch + width / 3.0
+    weight = scale * loss.redundancy_weight
+    return dataclasses.replace(
+        levels,
+        unrelated=levels.unrelated + weight * chance,
+        settings=f"{levels.settings}, mixed images at {scale:g} λ",
+        terms=levels.terms | {"mixed": _mixed(chance)},
+    )
+
+
+def _mixed(chance):
+    return Term(
+        title="Mixing",
+        measure="regulariser of mixed images",
+        note="0 is perfect; unrelated embeddings give (10 D²/N + D)/3",
+        unrelated=chance,
+        perfect=0.0,
+        good=0.1 * chance,
+        poor=0.5 * chance,
+        sentence=(
+            "The regulariser of mixed images is {value:.3g}, {times:.2f} times the "
+            "{unrelated:.3g} of unrelated embeddings (0 is perfect)"
+        ),
+        verdicts=(
+            Verdict("good", "a mixed image has the mix of the embeddings"),
+            Verdict("note", "embeddings mix in good part", "More epochs usually help."),
+            Verdict(
+                "warning",
+                "embeddings hardly mix",
+                "Train longer, or raise `--config.model.mixing_scale`.",
+            ),
+        ),
+    )

@@ -112,6 +112,7 @@ class SIGRegLoss(ViewsLoss):
             unrelated=(1.0 - weight) * unrelated + weight * chance,
             perfect=weight * chance,
             settings=f"λ = {weight:g}",
+            widening="raise `--config.loss.regularisation_weight`",
             terms={
                 "invariance": _invariance(unrelated),
                 "sigreg": _normality(chance),

@@ -177,6 +177,7 @@ class SSLHSICLoss(ViewsLoss):
             unrelated=weight * unrelated - apart - own,
             perfect=weight * perfect - together - own,
             settings=f"γ = {weight:g}",
+            widening="raise `--config.loss.regularisation_weight`",
             terms={"hsic_zy": _dependence(apart + own, together + own)},
         )
 

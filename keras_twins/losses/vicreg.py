@@ -109,6 +109,7 @@ class VICRegLoss(PairLoss):
             unrelated=2.0 * self.invariance_weight + perfect,
             perfect=perfect,
             settings="weights {:g}, {:g} and {:g}".format(*weights),
+            widening="raise `--config.loss.covariance_weight`",
             terms={
                 "invariance": _INVARIANCE,
                 "variance": _VARIANCE,

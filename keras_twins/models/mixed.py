@@ -50,12 +50,15 @@ class MixedTwins(Twins):
         ['mixed', 'off_diagonal', 'on_diagonal']
     """
 
+    MIXING_SCALE = 4.0
+    """The paper's on CIFAR."""
+
     def __init__(
         self,
         encoder: keras.Model,
         projector: keras.Model,
         views: keras.Layer | None = None,
-        mixing_scale: float = 4.0,
+        mixing_scale: float = MIXING_SCALE,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:

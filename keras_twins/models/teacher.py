@@ -51,6 +51,16 @@ class Teacher(keras.layers.Layer):
         embeddings = self.encoder(view, training=training)
         return ops.stop_gradient(self.projector(embeddings, training=training))
 
+    def begin_as(self, encoder: keras.Model, projector: keras.Model) -> None:
+        """Takes all weights of a student, as at the beginning of a training.
+
+        Args:
+            encoder: `keras.Model`, as that of `Twins`.
+            projector: `keras.Model`, as that of `Twins`.
+        """
+        self.encoder.set_weights(encoder.get_weights())
+        self.projector.set_weights(projector.get_weights())
+
     def share(self, before: Tensor, after: Tensor) -> Tensor:
         """How far it goes towards the student: float32 in 0..1.
 

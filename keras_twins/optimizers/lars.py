@@ -22,6 +22,10 @@ class LARS(keras.optimizers.Optimizer):
         w ← w − learning_rate · v
         w ← w − learning_rate · (g + momentum · v)   (instead, with `nesterov`)
 
+    With `clip`, the factor of the second line is at most the learning rate, and takes
+    its place: `min(trust_coefficient · ‖w‖ / ‖g‖, learning_rate)`, as in solo-learn's
+    code.
+
     Biases and norm parameters (all variables of rank 1 or 0) are exempt from decay and
     adaptation, and take `exempt_rate` times the learning rate.
 
@@ -43,6 +47,7 @@ class LARS(keras.optimizers.Optimizer):
         exempt_rate: float, 0 or more. Relative rate of the exempt variables.
         nesterov: bool. Whether the momentum looks ahead, as in `torch.optim.SGD` and
             `keras.optimizers.SGD`.
+        clip: bool. Whether the rate of a weight is at most the learning rate.
         **kwargs: as of `keras.optimizers.Optimizer`.
 
     Raises:
@@ -65,6 +70,7 @@ class LARS(keras.optimizers.Optimizer):
         trust_coefficient: float = 0.001,
         exempt_rate: float = 1.0,
         nesterov: bool = False,
+        clip: bool = False,
         name: str = "lars",
         **kwargs: Any,
     ) -> None:
@@ -87,6 +93,7 @@ class LARS(keras.optimizers.Optimizer):
         self.trust_coefficient = trust_coefficient
         self.exempt_rate = exempt_rate
         self.nesterov = nesterov
+        self.clip = clip
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
@@ -108,7 +115,10 @@ class LARS(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         if len(variable.shape) > 1:
             gradient = gradient + self._decays[index] * variable
-            gradient = gradient * self._trust_ratio(variable, gradient)
+            ratio = self._trust_ratio(variable, gradient)
+            if self.clip:  # A rate of 0 leaves the weight as it is, whatever the ratio.
+                ratio = ops.minimum(ratio / ops.maximum(learning_rate, 1e-30), 1.0)
+            gradient = gradient * ratio
         else:
             learning_rate = learning_rate * self.exempt_rate
         velocity = self.momentum * self._velocities[index] + gradient
@@ -133,4 +143,5 @@ class LARS(keras.optimizers.Optimizer):
             "trust_coefficient": self.trust_coefficient,
             "exempt_rate": self.exempt_rate,
             "nesterov": self.nesterov,
+            "clip": self.clip,
         }

@@ -157,8 +157,11 @@ def _collapse(figures):
             "note",
             f"{text}, {why}: a part of the embedding's width is unused (dimensional "
             "collapse).",
-            "Raise `--config.loss.redundancy_weight`, widen the projector, or take a "
-            "narrower encoder, which would be worth as much.",
+            _sentence(
+                figures.levels.widening if figures.levels else "",
+                "widen the projector",
+                "or take a narrower encoder, which would be worth as much",
+            ),
         )
     return Finding("Collapse", "good", f"{text}: nothing has collapsed.")
 
@@ -192,6 +195,12 @@ def _input(figures):
             advice,
         )
     return Finding("Input", "good", f"{text}: it was not the bottleneck.")
+
+
+def _sentence(*parts):
+    """The parts that are not empty, as a sentence."""
+    text = ", ".join(filter(None, parts))
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _number(value):

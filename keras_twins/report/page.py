@@ -11,6 +11,7 @@ import plotly.offline
 from keras_twins.evaluation import rows, table
 from keras_twins.report import charts, findings, templates
 from keras_twins.report.figures import Figures
+from keras_twins.runs.workdir import TEACHER
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,11 @@ def _table(evaluation):
         f"On {evaluation['dataset']}: {evaluation['train_images']:,} labelled training "
         f"images, {evaluation['test_images']:,} test images."
     )
+    if evaluation.get("network") == TEACHER:
+        caption += (
+            " The trained encoder is the teacher, in the map and the neighbours, too; "
+            "kNN while training is of the student."
+        )
     if evaluation.get("held_out"):
         caption += f" {evaluation['held_out']}"
     return {

@@ -127,8 +127,9 @@ def _variables(model):
         "metric": [v for metric in model.metrics for v in metric.variables],
     }
     known = {id(variable) for found in parts.values() for variable in found}
-    # What dropout draws with, where an encoder has some.
-    drawn_with = (*model.encoder.variables, *model.projector.variables)
+    # What dropout draws with, where a network has some.
+    networks = (model.encoder, model.projector, model.predictor, model.teacher)
+    drawn_with = (v for network in networks if network for v in network.variables)
     parts["seed"] = [v for v in drawn_with if id(v) not in known]
     return {
         f"{part}-{index:05d}": variable

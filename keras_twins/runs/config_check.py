@@ -90,6 +90,11 @@ def _is_widths(value):
     )
 
 
+def _share_or_none():
+    fits, expected = _number(0, 1)
+    return _or_none(fits), f"{expected}, or None"
+
+
 def _is_sizes(value):
     return _is_sequence(value) and all(
         _is_sequence(pair) and len(pair) == 2 and all(_is_whole(n, 1) for n in pair)
@@ -141,7 +146,7 @@ _EXPECTED = {
     "data_service": (_or_none(_is_text), "an address, grpc://host:port"),
     "labels": (_or_none(_is_text), "a file with the columns path and label"),
     "levels": (_is_levels, "auto, or two whole numbers low,high in 0..65535"),
-    "batch_size": _open(_whole(1), "from the collection's size"),
+    "batch_size": _open(_whole(2), "from the collection's size"),
     "max_bad_images": _number(0, 1),
     "sizes": (_is_sizes, "pairs (image_size, epochs) of whole numbers, at least 1"),
     "views_on_device": _TRUTH,
@@ -210,6 +215,14 @@ _OPTIONAL = {
     ),
     "views.further_views.count": _open(_whole(0), "none"),
     "views.further_views.image_size": _open(_whole(1), "that of the others"),
+    "model.name": (_or_none(_is_text), "twins, mixed_twins or module:name, or None"),
+    "model.predictor": (
+        _or_none(_is_widths),
+        "one or several whole numbers of at least 1, the widths of hidden layers, or "
+        "None",
+    ),
+    "model.momentum": _share_or_none(),
+    "model.final_momentum": _share_or_none(),
     "views.name": (
         _or_none(lambda value: _is_text(value) and ":" in value),
         "a module:name, or None",

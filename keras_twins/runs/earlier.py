@@ -12,9 +12,10 @@ from keras_twins.runs.workdir import Workdir
 
 
 def start_from(model, path):
-    """Copies the weights of an earlier encoder, and of its projector where it fits.
+    """Copies the weights of an earlier encoder, and of its other networks if they fit.
 
-    Only what layers hold counts, so that the views may have another size.
+    Only what layers hold counts, so that the views may have another size. A teacher
+    begins as the copy of what the student begins with, whether or not there was one.
 
     Args:
         model: `keras_twins.models.Twins` that is to be trained.
@@ -26,23 +27,32 @@ def start_from(model, path):
             the first that differs is named.
     """
     flag = f"--config.init_from={path}"
-    encoder, projector = _read(flag, path)
+    encoder, projector, predictor = _read(flag, path)
     difference = _difference(encoder, model.encoder)
     if difference:
         raise InputError(f"{flag} has another encoder: {difference}")
     _copy(encoder, model.encoder)
-    if projector is None:
-        left = "it has no projector, which starts anew"
-    elif difference := _difference(projector, model.projector):
-        left = f"the projector starts anew: {difference}"
-    else:
-        _copy(projector, model.projector)
-        left = "and its projector"
-    print(f"starting from {path}: its encoder, {left}")
+    said = ["its encoder", _take("projector", projector, model.projector)]
+    if model.predictor is not None:
+        said.append(_take("predictor", predictor, model.predictor))
+    if model.teacher is not None:
+        model.teacher.begin_as(model.encoder, model.projector)
+        said.append("the teacher is a copy of them")
+    print(f"starting from {path}: {', '.join(said)}")
+
+
+def _take(name, old, new):
+    """Copies a network where it fits; what was done, in words."""
+    if old is None:
+        return f"it has no {name}, which starts anew"
+    if difference := _difference(old, new):
+        return f"the {name} starts anew: {difference}"
+    _copy(old, new)
+    return f"and its {name}"
 
 
 def _read(flag, path):
-    """The encoder and the projector, or None, behind a path."""
+    """The encoder, projector and predictor behind a path; None for what it lacks."""
     path = pathlib.Path(path).expanduser()
     if path.is_dir():
         workdir = Workdir(path)
@@ -56,10 +66,10 @@ def _read(flag, path):
         raise InputError(f"{flag}: there is no such file or folder")
     found = encoders.load(flag.removeprefix("--config."), path)
     if isinstance(found, models.Twins):
-        return found.encoder, found.projector
+        return found.encoder, found.projector, found.predictor
     if not isinstance(found, keras.Model):
         raise InputError(f"{flag} is not a model")
-    return found, None
+    return found, None, None
 
 
 def _difference(old, new):

@@ -36,7 +36,7 @@ def check_loss(config, loss):
         raise InputError(
             f"--config.{_KEY}.count={views - 2}: --config.loss.name="
             f"{config.loss.name} compares {most} views; give a loss of any number of "
-            "them, such as keras_twins.losses:FroSSLLoss, or a count of 0"
+            "them, such as frossl, or a count of 0"
         )
 
 

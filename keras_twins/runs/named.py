@@ -10,7 +10,8 @@ from keras_twins.errors import InputError
 # Keys of configurations for parts of ours. Another part gets those that it knows.
 _OF_OURS = {
     "encoder": {"stem", "widths", "depths", "block", "output_norm"},
-    "loss": {"redundancy_weight", "eps", "ddof", "form"},
+    "loss": {"redundancy_weight", "eps", "ddof", "form", "seed"},
+    "model": {"mixing_scale", "seed"},
     "optimizer": {"exempt_rate"},
 }
 
@@ -83,7 +84,7 @@ def make(ours, part, arguments, *positional, **keywords):
             f"--config.{part}.name={name} does not exist; there are "
             f"{', '.join(sorted(ours))}, and module:name"
         )
-    if is_named(name) or part == "loss":
+    if is_named(name) or part in ("loss", "model"):
         known = parameters(maker)
         left = _OF_OURS.get(part, set()) - known
         arguments = {k: v for k, v in arguments.items() if k not in left}

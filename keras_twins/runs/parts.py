@@ -6,13 +6,11 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from keras_twins import data, distribution, losses, models, optimizers
+from keras_twins import data, distribution, models, optimizers
 from keras_twins.augment import TwoViews
 from keras_twins.errors import InputError, UnreadableImage
-from keras_twins.models.pair_losses import as_pair_loss
-from keras_twins.runs import encoders, further_views, named
+from keras_twins.runs import encoders, further_views, methods, named
 
-_LOSSES = {"barlow_twins": losses.BarlowTwinsLoss, "hsic": losses.HSICLoss}
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -175,7 +173,7 @@ def model(config):
     device_views = None
     if config.views_on_device:
         device_views = views(config)
-    return models.Twins(body, head, views=device_views)
+    return methods.model(config, body, head, device_views)
 
 
 def _check_evaluation_size(config, body):
@@ -191,14 +189,6 @@ def _check_evaluation_size(config, body):
 def pixel_encoder(config, body):
     """The encoder that takes pixels in 0..255, which is saved, evaluated and served."""
     return models.with_normalisation(body, config.views.mean, config.views.std)
-
-
-def loss(config):
-    """The configured loss."""
-    found = named.make(_LOSSES, "loss", config.loss.to_dict())
-    named.call("loss.name", as_pair_loss, found)
-    further_views.check_loss(config, found)
-    return found
 
 
 def optimizer(config, steps_per_epoch, encoder=None):

@@ -6,9 +6,9 @@ import math
 
 from keras_twins.errors import InputError
 from keras_twins.evaluation import snapshots
-from keras_twins.losses import Levels, PairLoss
-from keras_twins.runs import further_views, parts
-from keras_twins.runs.workdir import as_data, flatten
+from keras_twins.losses import Levels
+from keras_twins.runs import methods
+from keras_twins.runs.workdir import STUDENT, as_data, flatten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +92,7 @@ def read(run):
     """
     workdir, config = run.workdir, run.config
     workdir.check_begun()
-    width, loss = config.projector[-1], parts.loss(config)
-    knows = isinstance(loss, PairLoss)  # A loss from elsewhere has no terms or levels.
+    term_names, levels = methods.reading(config)
     return Record(
         name=workdir.path.resolve().name,
         subject=f"{config.loss.name} on {config.dataset}",
@@ -101,22 +100,25 @@ def read(run):
         parts=_parts(config),
         epochs_asked=config.epochs,
         batch_size=config.batch_size,
-        width=width,
-        term_names=loss.term_names if knows else (),
-        levels=_levels(config, loss, width) if knows else None,
+        width=config.projector[-1],
+        term_names=term_names,
+        levels=levels,
         metrics=workdir.read_metrics(),
         provenance=_read_json(workdir.provenance) or {},
         snapshots=snapshots.read(workdir.snapshots),
-        evaluation=_read_json(workdir.evaluation),
+        evaluation=evaluation(workdir),
         measures=_read_json(workdir.measures) or {},
     )
 
 
-def _levels(config, loss, width):
-    views = further_views.count(config)
-    if views == 2:  # Which is all that most losses know of.
-        return loss.levels(config.batch_size, width)
-    return loss.levels(config.batch_size, width, views)
+def evaluation(workdir):
+    """What `evaluation.json` of a run says, a dict; None where there is none."""
+    return _read_json(workdir.evaluation)
+
+
+def network(evaluation):
+    """Which network an evaluation is of; without one, and of old, the student."""
+    return (evaluation or {}).get("network", STUDENT)
 
 
 def _parts(config):
@@ -124,6 +126,7 @@ def _parts(config):
         "data": f"{config.dataset}, split {config.train_split}",
         "loss": config.loss.name,
         "projector": "-".join(str(width) for width in config.projector),
+        **methods.described(config),
         "encoder": config.encoder.name,
         "optimizer": f"{config.optimizer.name}, learning rate "
         f"{config.optimizer.learning_rate:g}",

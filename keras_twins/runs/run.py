@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
-from keras_twins.runs import adjustable, config_check, levels, parts, plan
-from keras_twins.runs.workdir import as_data, flatten
+from keras_twins.runs import adjustable, config_check, levels, methods, parts, plan
+from keras_twins.runs.workdir import STUDENT, as_data, flatten
 
 
 class Run:
@@ -154,15 +154,23 @@ class Run:
         source = source.without(self._bad_images).converting(self._converted)
         return source.with_levels(self._levels)
 
-    def trained_encoder(self):
+    def trained_encoder(self, network=STUDENT):
         """The encoder of the run that has ended; it takes pixels in 0..255.
 
+        Args:
+            network: `keras_twins.runs.workdir.STUDENT` or `TEACHER`.
+
         Raises:
-            InputError: if the run has not ended.
+            InputError: if the run has not ended, or has no teacher.
         """
         self.workdir.check_ended()
+        self.workdir.check_network(network)
         parts.import_encoder(self.config)
-        return keras.models.load_model(self.workdir.encoder, compile=False)
+        if network == STUDENT:
+            return keras.models.load_model(self.workdir.encoder, compile=False)
+        methods.import_model(self.config)
+        model = keras.models.load_model(self.workdir.model, compile=False)
+        return parts.pixel_encoder(self.config, model.teacher.encoder)
 
     def steps_per_epoch(self):
         """Steps of an epoch.

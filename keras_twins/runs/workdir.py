@@ -13,6 +13,9 @@ from keras_twins import files
 from keras_twins.errors import InputError
 from keras_twins.runs import adjustable
 
+# The networks that a run leaves: the one that gradients train, and its slow copy.
+STUDENT, TEACHER = "student", "teacher"
+
 
 class Workdir:
     """The files of one run.
@@ -214,6 +217,19 @@ class Workdir:
         if not self.encoder.exists():
             raise InputError(
                 f"--workdir={self.path} has no encoder.keras: its run has not ended"
+            )
+
+    def check_network(self, network):
+        """Raises InputError where the teacher is asked for of a run without one.
+
+        Args:
+            network: `STUDENT` or `TEACHER`.
+        """
+        model = self.read_config().get("model") or {}
+        if network == TEACHER and model.get("momentum") is None:
+            raise InputError(
+                f"--network={network}: the run of --workdir={self.path} has no teacher "
+                f"(--config.model.momentum is None); use --network={STUDENT}"
             )
 
     def _check_same(self, config):

@@ -39,6 +39,15 @@ def test_decay_is_coupled_and_spares_the_exempt():
     np.testing.assert_allclose(bias.numpy(), [1.0, 2.0])
 
 
+def test_a_clipped_rate_is_the_ratio_up_to_the_learning_rate():
+    for rate, ratio in ((0.3, 0.3), (0.7, 0.5), (0.0, 0.0)):  # The ratio is 0.1 · 5.
+        kernel, bias = keras.Variable(KERNEL), keras.Variable([1.0, 2.0])
+        optimizer = optimizers.LARS(*(rate, 0.0, 0.0), trust_coefficient=0.1, clip=True)
+        optimizer.apply([GRADIENT, np.ones(2, "float32")], [kernel, bias])
+        np.testing.assert_allclose(kernel.numpy(), KERNEL - ratio * GRADIENT, rtol=1e-6)
+        np.testing.assert_allclose(bias.numpy(), [1.0 - rate, 2.0 - rate], rtol=1e-6)
+
+
 def test_a_norm_of_zero_leaves_the_gradient_as_it_is():
     kernel = keras.Variable(np.zeros((2, 2), "float32"))
     optimizer = optimizers.LARS(1.0, momentum=0.0, weight_decay=0.0)

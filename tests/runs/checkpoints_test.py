@@ -34,6 +34,28 @@ def step_of(model):
     return float(model.trainable_variables[0].numpy().flat[0])
 
 
+def test_what_a_teacher_and_a_predictor_draw_with_comes_back(tmp_path):
+    encoder = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dropout(0.5)]
+    )
+    predictor = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5)])
+    model = kt.models.Twins(
+        encoder, kt.models.projector(3, (4,)), predictor=predictor, momentum=0.9
+    )
+    model.compile("adam", loss=kt.losses.BarlowTwinsLoss())
+    model.optimizer.build(model.trainable_variables)
+    seeds = [
+        n.layers[-1].seed_generator.state for n in (model.teacher.encoder, predictor)
+    ]
+    checkpoints.save(model, tmp_path, Position(0, 5), keep=1)
+    before = [seed.numpy().copy() for seed in seeds]
+    for seed in seeds:
+        seed.assign(seed + 3)
+    checkpoints.restore(model, tmp_path)
+    for value, seed in zip(before, seeds, strict=True):
+        np.testing.assert_array_equal(seed.numpy(), value)
+
+
 FIRST, SECOND, THIRD = Position(0, 5), Position(1, 2), Position(1, 4)
 
 

@@ -47,6 +47,42 @@ def test_encoder_and_projector_of_a_run(workdir, part, capsys):
     assert "its encoder, and its projector" in capsys.readouterr().out
 
 
+def with_both_sides(seed, hidden=8):
+    model = twins(seed)
+    return kt.models.Twins(
+        model.encoder,
+        model.projector,
+        predictor=kt.models.projector(8, (hidden, 8)),
+        momentum=0.9,
+    )
+
+
+def test_a_teacher_begins_as_what_the_student_begins_with(workdir, capsys):
+    workdir, old = workdir
+    new = with_both_sides(1)
+    earlier.start_from(new, str(workdir.path))
+    assert same(new.teacher.encoder, old.encoder)
+    assert same(new.teacher.projector, old.projector)
+    said = capsys.readouterr().out
+    assert "it has no predictor, which starts anew, the teacher is a copy of" in said
+
+
+@pytest.mark.parametrize("hidden", [8, 4])
+def test_a_run_with_a_teacher_gives_its_student_and_predictor(tmp_path, hidden, capsys):
+    old = with_both_sides(0)
+    old.teacher.encoder.set_weights(
+        [weight + 1.0 for weight in old.teacher.encoder.get_weights()]
+    )
+    old.compile("adam", loss=kt.losses.NegativeCosineLoss())
+    old.save(tmp_path / "model.keras")
+    new = with_both_sides(1, hidden)
+    earlier.start_from(new, str(tmp_path / "model.keras"))
+    assert same(new.encoder, old.encoder) and same(new.teacher.encoder, old.encoder)
+    assert (hidden == 8) == ("and its predictor" in capsys.readouterr().out)
+    if hidden == 8:
+        assert same(new.predictor, old.predictor)
+
+
 def test_an_encoder_alone(workdir, capsys):
     workdir, old = workdir
     new = twins(1)

@@ -8,7 +8,7 @@ import pytest
 from keras_twins import losses
 from keras_twins.configs import digits
 from keras_twins.errors import InputError
-from keras_twins.runs import config_check, named, parts
+from keras_twins.runs import config_check, methods, named, parts
 
 MODULE = """
 import keras
@@ -61,7 +61,8 @@ def test_a_loss_an_optimizer_and_views_of_ones_own(here):
         **{"warmup_epochs": 1.0, "final_rate": 0.0},
     }
     assert (
-        float(parts.loss(config)(keras.ops.ones((2, 3)), keras.ops.zeros((2, 3)))) == 2
+        float(methods.loss(config)(keras.ops.ones((2, 3)), keras.ops.zeros((2, 3))))
+        == 2
     )
     assert parts.optimizer(config, 10).rho == 0.25
     views = parts.views(config, 24)
@@ -70,10 +71,10 @@ def test_a_loss_an_optimizer_and_views_of_ones_own(here):
 
 def test_a_loss_takes_of_the_keys_of_ours_what_it_knows():
     config = configured(**{"loss.name": "keras.losses:MeanSquaredError"})
-    assert isinstance(parts.loss(config), keras.losses.MeanSquaredError)
+    assert isinstance(methods.loss(config), keras.losses.MeanSquaredError)
     config = configured(**{"loss.name": "keras_twins.losses:HSICLoss"})
-    assert isinstance(parts.loss(config), losses.HSICLoss)
-    assert parts.loss(config).redundancy_weight == config.loss.redundancy_weight
+    assert isinstance(methods.loss(config), losses.HSICLoss)
+    assert methods.loss(config).redundancy_weight == config.loss.redundancy_weight
 
 
 def test_callbacks_are_made_in_order_with_their_arguments(here, capsys):
@@ -128,7 +129,7 @@ def test_what_cannot_be_used_is_one_line(here, changed, message):
     with pytest.raises(InputError, match=message) as raised:
         config_check.check(config)
         parts.views(config)
-        parts.loss(config)
+        methods.loss(config)
         parts.optimizer(config, 10)
         parts.check_callbacks(config)
         parts.further_callbacks(config)

@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from keras_twins import listing
-from keras_twins.commands import export
+from keras_twins.commands import evaluate, export
 from keras_twins.configs import digits
 from keras_twins.data import folder
 from keras_twins.errors import InputError
+from keras_twins.report import page
+from keras_twins.runs import records
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 from keras_twins.training import train
@@ -66,6 +68,38 @@ def test_what_is_published_names_no_local_file(images, tmp_path):
     published = json.loads((version / "assets.extra/keras_twins.json").read_text())
     assert published["metadata"]["config"] == json.loads(workdir.config.read_text())
     assert "bad_images" not in published["metadata"]["config"]
+
+
+def test_a_teacher_is_evaluated_and_exported_where_it_is_asked_for(images, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    config = tiny_config(images, **{"model.momentum": 0.5, "epochs": 3})
+    trained = train(Run(config, workdir), verbose=0)
+    run = Run.read(workdir)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+    normalised = (pixels / 255 - config.views.mean) / config.views.std
+    found = {}
+    for network, own in (("student", trained), ("teacher", trained.teacher)):
+        found[network] = run.trained_encoder(network)(pixels).numpy()
+        expected = own.encoder(normalised).numpy()
+        np.testing.assert_allclose(found[network], expected, rtol=1e-3, atol=1e-5)
+    assert np.abs(found["student"] - found["teacher"]).max() > 1e-3
+    evaluate.evaluate(run, verbose=0, network="teacher")
+    facts = {n: export.metadata(run, n) for n in found}
+    assert facts["teacher"]["evaluation"]["network"] == "teacher"
+    assert "evaluation" not in facts["student"]
+    record = records.read(run)
+    assert records.network(record.evaluation) == "teacher"
+    assert "The trained encoder is the teacher" in page.render(
+        [page.Run(record, "", "")]
+    )
+
+
+def test_a_run_without_a_teacher_says_so_in_a_line(images, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    workdir.claim(tiny_config(images))
+    with pytest.raises(InputError, match="--network=teacher: .* has no teacher .*stud"):
+        workdir.check_network("teacher")
+    workdir.check_network("student")
 
 
 def test_sources_are_opened_once_and_leave_files_out(images):
