@@ -68,7 +68,7 @@ def joint_pipeline(
         >>> images = kt.data.load("digits")
         >>> batches = kt.data.joint_pipeline(images, labels, views, 64, labelled_rows=8)
         >>> (view_a, view_b), given = next(iter(batches))
-        >>> view_a.shape, int(sum(given[:8] >= 0))
+        >>> view_a.shape, int(np.sum(given[:8] >= 0))
         (TensorShape([64, 16, 16, 3]), 8)
     """
     source = as_source(images)
