@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests that hold on every Keras backend; run on those that are installed.
 ANY_BACKEND := $(addprefix tests/losses/,$(addsuffix _test.py,\
   constant_features contract golden golden_methods methods mixed second_derivatives)) \
-  $(addprefix tests/models/,$(addsuffix _test.py,diagnostics encoders mixed teacher)) \
+  $(addprefix tests/models/,$(addsuffix _test.py,diagnostics encoders joint mixed teacher)) \
   tests/optimizers tests/backends_test.py
 
 .PHONY: quickstart test coverage test-backends mutants lint types docs notebooks bench fuzz \

@@ -76,6 +76,12 @@ STEP = {
         "optimizer": "adam",
         "method": "mixed",
     },
+    "joint": {
+        "loss": "barlow_twins",
+        "form": "auto",
+        "optimizer": "sgd",
+        "method": "joint",
+    },
 }
 
 
@@ -166,6 +172,8 @@ def test_replicas_train_as_one_device(trained, replicas, name):
         logged += ["on_diagonal", "off_diagonal"]
     if name == "mixed":
         logged += ["mixed"]
+    if name == "joint":
+        logged += ["classification"]
     for key in logged:
         np.testing.assert_allclose(others[key], metrics[key], rtol=tolerance)
     change = np.linalg.norm(other_weights - weights)

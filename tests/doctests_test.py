@@ -12,6 +12,7 @@ EXAMPLES = {
         "describe",
         "evaluation_pipeline",
         "from_arrays",
+        "joint_pipeline",
         "load",
         "two_view_pipeline",
     ],
@@ -48,6 +49,7 @@ EXAMPLES = {
         "linear_hsic",
     ],
     "models": [
+        "JointTwins",
         "MixedTwins",
         "Twins",
         "projector",

@@ -53,7 +53,7 @@ OPTIMIZERS = {
     "lars": lambda: kt.optimizers.LARS(1.0, exempt_rate=0.02),
 }
 BATCHES, BATCH_SIZE, LAST_BATCH = 4, 16, 5  # of four replicas, one gets none of five
-IMAGE_SHAPE = (8, 8, 3)
+IMAGE_SHAPE, CLASSES = (8, 8, 3), 3
 
 
 def unlike_pairs(seed=0):
@@ -65,6 +65,13 @@ def unlike_pairs(seed=0):
     base = rng.normal(size=(count, *IMAGE_SHAPE)) * drift + drift
     noise = 0.3 * rng.normal(size=(2, count, *IMAGE_SHAPE))
     return tuple((base + n).astype("float32") for n in noise)
+
+
+def few_labels(count):
+    """Labels of which one replica of two gets none or few, and one batch has none."""
+    row, batch = np.arange(count) % BATCH_SIZE, np.arange(count) // BATCH_SIZE
+    known = (row < 9 - 3 * batch) & (batch != 1)
+    return np.where(known, row % CLASSES, -1)
 
 
 def make_strategy(replicas):
@@ -130,6 +137,9 @@ class Mixed(kt.models.MixedTwins):
         )
 
 
+MODELS = {"mixed": Mixed, "joint": kt.models.JointTwins}
+
+
 def make_model(spec):
     keras.utils.set_random_seed(1)
     encoder = make_encoder(spec.get("encoder"), spec.get("views", 2))
@@ -137,7 +147,9 @@ def make_model(spec):
     if spec.get("method") == "teacher":
         schedule = keras.optimizers.schedules.CosineDecay(0.5, 6, alpha=2.0)
         arguments |= {"momentum": schedule, "predictor": kt.models.projector(32, (32,))}
-    make = Mixed if spec.get("method") == "mixed" else kt.models.Twins
+    if spec.get("method") == "joint":
+        arguments |= {"num_classes": CLASSES}
+    make = MODELS.get(spec.get("method"), kt.models.Twins)
     model = make(encoder, kt.models.projector(8, (32, 32)), **arguments)
     loss = LOSSES[spec["loss"]](spec["form"])
     model.compile(OPTIMIZERS[spec["optimizer"]](), loss=loss)
@@ -149,6 +161,8 @@ def train(strategy, spec):
     with strategy.scope():
         model = make_model(spec)
     data = unlike_pairs()[0] if spec.get("views") else unlike_pairs()
+    if spec.get("method") == "joint":
+        data = data, few_labels(len(data[0]))
     pairs = tf.data.Dataset.from_tensor_slices(data).batch(BATCH_SIZE)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = (

@@ -3,6 +3,7 @@
 from keras_twins.data.arrays import from_arrays
 from keras_twins.data.evaluation import evaluation_pipeline
 from keras_twins.data.explain import explain_read_errors
+from keras_twins.data.joint import joint_pipeline
 from keras_twins.data.loading import Description, describe, load
 from keras_twins.data.pipeline import image_batches, two_view_pipeline
 from keras_twins.data.survey import unreadable
@@ -14,6 +15,7 @@ __all__ = [
     "explain_read_errors",
     "from_arrays",
     "image_batches",
+    "joint_pipeline",
     "load",
     "two_view_pipeline",
     "unreadable",

@@ -70,6 +70,11 @@ class Order:
     def keys(self, epoch, indices):
         return epoch * self.num_images + indices
 
+    def complete(self, made, keys):
+        """What a batch is: `made` of the images of its `keys`, and nothing else."""
+        del keys
+        return made
+
     def batches(self):
         """Data set of this worker's (keys, indices), int64 `(rows,)`, of each batch.
 

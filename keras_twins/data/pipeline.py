@@ -87,19 +87,14 @@ def two_view_pipeline(
             "draws anew. Expected start=(epoch, step). Received: "
             f"service={service!r}, start=None"
         )
-    batches, order = _batches(
-        images,
-        views,
-        batch_size,
-        seed,
-        start,
-        drop_remainder,
-        cache if service is None else False,
-        shard,
+    source = as_source(images)
+    order = make_order(
+        source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
     )
+    batches = in_order(source, views, order, cache if service is None else False)
     if service is not None:
         batches = _made_elsewhere(batches, service)
-    return _ordered(batches, order)
+    return finished(batches, order)
 
 
 def image_batches(
@@ -122,30 +117,31 @@ def image_batches(
         the dtype that `images` has.
     """
     source = as_source(images)
-    if None in source.image_shape:
-        raise ValueError(
-            "Images of different sizes make no batch. Expected images of one size, or "
-            "views made by `two_view_pipeline`. Received: "
-            f"{source.name} with image_shape={source.image_shape}"
-        )
-    return _ordered(
-        *_batches(images, None, batch_size, seed, start, drop_remainder, cache, shard)
-    )
-
-
-def _batches(images, views, batch_size, seed, start, drop_remainder, cache, shard):
-    source = as_source(images)
+    check_one_size(source)
     order = make_order(
         source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
     )
+    return finished(in_order(source, None, order, cache), order)
+
+
+def check_one_size(source):
+    """Raises ValueError for images that no views bring to one size."""
+    if None in source.image_shape:
+        raise ValueError(
+            "Images of different sizes make no batch. Expected images of one size, or "
+            "views made by the pipeline. Received: "
+            f"{source.name} with image_shape={source.image_shape}"
+        )
+
+
+def in_order(source, views, order, cache):
+    """The batches of an `Order` or of what has its attributes, such as `JointOrder`."""
     table, holds_records = _random_access(source, cache)
     if table is None:
-        batches = _streamed(source, views, order)
-    elif holds_records:
-        batches = _fetched(table, source, views, order)
-    else:
-        batches = _gathered(table, views, order)
-    return batches, order
+        return _streamed(source, views, order)
+    if holds_records:
+        return _fetched(table, source, views, order)
+    return _gathered(table, views, order)
 
 
 def _made_elsewhere(batches, service):
@@ -156,7 +152,8 @@ def _made_elsewhere(batches, service):
     )
 
 
-def _ordered(batches, order):
+def finished(batches, order):
+    """Batches that know their number and are made ahead of the step that runs."""
     batches = batches.apply(tf.data.experimental.assert_cardinality(order.cardinality))
     options = tf.data.Options()
     options.deterministic = True
@@ -205,7 +202,7 @@ def _gathered(table, views, order):
 
     def gather(keys, indices):
         keys, indices = _present(order, keys, keys, indices)
-        return make_views(tf.gather(table, indices), keys)
+        return order.complete(make_views(tf.gather(table, indices), keys), keys)
 
     return _map(order.batches(), gather)
 
@@ -219,9 +216,12 @@ def _fetched(table, source, views, order):
         lambda key, index: fetch(key, tf.gather(table, tf.maximum(index, 0))),
     )
     batches = rows.batch(order.rows, drop_remainder=True)
-    return _map(
-        batches, lambda keys, *rows: finish(*_present(order, keys, keys, *rows))
-    )
+
+    def complete(keys, *rows):
+        keys, *rows = _present(order, keys, keys, *rows)
+        return order.complete(finish(keys, *rows), keys)
+
+    return _map(batches, complete)
 
 
 def _streamed(source, views, order):

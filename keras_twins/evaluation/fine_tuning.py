@@ -65,14 +65,7 @@ def finetune(
         )
     chosen = stratified_share(train_y, share, seed)
     steps = max(_FEWEST_STEPS, _EPOCHS * len(chosen) // _BATCH_SIZE)
-    model = _classifier(encoder, len(classes), seed)
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_RATE, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        # XLA compiles for minutes what is trained for seconds.
-        jit_compile=False,
-    )
+    model = classifier(encoder, len(classes), steps, seed)
     batches = _chosen_batches(train, chosen, len(train_y), classes, seed)
     model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=verbose)
     test = test.map(lambda image, label: (image, _index(classes, label)))
@@ -119,7 +112,18 @@ def _labels(dataset):
     return np.array(list(labels.as_numpy_iterator()))
 
 
-def _classifier(encoder, n_classes, seed):
+def classifier(encoder, n_classes, steps, seed=0):
+    """A copy of an encoder with a linear classifier on it, as `finetune` trains it.
+
+    Args:
+        encoder: `keras.Model` from images to embeddings.
+        n_classes: int.
+        steps: int, over which the rate falls to 0.
+        seed: int, of the classifier's weights and of the shifts.
+
+    Returns:
+        compiled `keras.Model` from images to logits `(batch_size, n_classes)`.
+    """
     copy = keras.models.clone_model(encoder)
     copy.set_weights(encoder.get_weights())
     copy.trainable = True
@@ -129,7 +133,15 @@ def _classifier(encoder, n_classes, seed):
     x = copy(shift(inputs))
     weights = keras.initializers.GlorotUniform(seed)
     outputs = keras.layers.Dense(n_classes, kernel_initializer=weights)(x)
-    return keras.Model(inputs, outputs)
+    model = keras.Model(inputs, outputs)
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(_RATE, steps)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # XLA compiles for minutes what is trained for seconds.
+        jit_compile=False,
+    )
+    return model
 
 
 def _chosen_batches(dataset, chosen, count, classes, seed):

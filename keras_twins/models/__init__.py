@@ -1,6 +1,7 @@
 """Encoders, projector and the model that trains them."""
 
 from keras_twins.models.batches import Pair
+from keras_twins.models.joint import JointTwins
 from keras_twins.models.mixed import MixedTwins
 from keras_twins.models.preprocessing import with_normalisation
 from keras_twins.models.projector import projector
@@ -14,6 +15,7 @@ from keras_twins.models.resnet import (
 from keras_twins.models.twins import Twins
 
 __all__ = [
+    "JointTwins",
     "MixedTwins",
     "Pair",
     "Twins",

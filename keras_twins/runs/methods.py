@@ -180,8 +180,9 @@ def _check_further_views(config, settings):
     asked += ["name"] * (settings["name"] == _MIXED)
     if count and asked:
         raise InputError(
-            f"--config.views.further_views.count={count}: with --config.model."
-            f"{asked[0]}={settings[asked[0]]} a model takes 2 views; leave one of them out"
+            f"--config.views.further_views.count={count}: a model with "
+            f"--config.model.{asked[0]}={settings[asked[0]]} takes 2 views; leave one of "
+            "them out"
         )
 
 

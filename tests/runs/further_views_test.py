@@ -14,7 +14,7 @@ from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir, as_data, flatten
 from keras_twins.training import train
 
-FROSSL = {"name": "keras_twins.losses:FroSSLLoss", "invariance_weight": 1.4}
+FROSSL = {"name": "frossl", "invariance_weight": 1.4}
 
 
 def make_config(**changes):
