@@ -44,6 +44,7 @@ def timed(search, queries):
 
 
 def main(path=None):
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import faiss  # An extra.
 
     rows = made_up(N + QUERIES) if path is None else collection.read(path).embeddings
