@@ -129,11 +129,9 @@ def _is_plain(kind):
 
 
 def _are_labels(parts):
-    """Whether a column `label` is one of numbers for all rows, as the labels are."""
-    if not parts:
-        return False
-    return not pa.types.is_string(_plain(parts[0]).type) and not any(
-        part.null_count for part in parts
+    """Whether a column `label` has a whole number for each row, as labels are."""
+    return bool(parts) and all(
+        pa.types.is_integer(part.type) and not part.null_count for part in parts
     )
 
 

@@ -51,6 +51,14 @@ def test_labels_of_text_are_a_column(tmp_path, suffix):
     assert found.labels is None and found.columns["label"].tolist() == names.tolist()
 
 
+@pytest.mark.parametrize("labels", [[0.5] * 10, [True] * 10, [None, 1] * 5])
+def test_labels_that_are_not_whole_numbers_are_a_column(tmp_path, labels):
+    table = pa.table({"embedding": list(ROWS), "label": labels})
+    pq.write_table(table, tmp_path / "e.parquet")
+    found = collection.read(tmp_path / "e.parquet")
+    assert found.labels is None and list(found.columns) == ["label"]
+
+
 def test_columns_of_other_writers(tmp_path):
     table = pa.table(
         {
