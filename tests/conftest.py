@@ -7,6 +7,7 @@ import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import browsing
 import hypothesis
 import numpy as np
 import pytest
@@ -47,6 +48,12 @@ def converted_images(tmp_path_factory):
         folder = tmp_path_factory.mktemp("converted")
         patch.setenv("KERAS_TWINS_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser; a test is skipped where there is none."""
+    yield from browsing.started()
 
 
 @pytest.fixture

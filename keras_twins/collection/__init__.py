@@ -8,6 +8,7 @@ from keras_twins.collection.files import Embeddings, read, write
 if TYPE_CHECKING:
     from keras_twins.collection.duplicate_search import duplicates
     from keras_twins.collection.groups import leaks
+    from keras_twins.collection.index import IndexedNeighbours
     from keras_twins.collection.measures import measure_all
     from keras_twins.collection.neighbours import Neighbours
     from keras_twins.collection.outlier_ranking import outliers
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Embeddings",
+    "IndexedNeighbours",
     "Neighbours",
     "duplicates",
     "judge",
@@ -27,6 +29,7 @@ __all__ = [
 
 # Some start TensorFlow, and all take what reading and writing files does without.
 _MODULES = {
+    "IndexedNeighbours": "index",
     "Neighbours": "neighbours",
     "duplicates": "duplicate_search",
     "judge": "quality",

@@ -6,13 +6,13 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_twins import files
-from keras_twins.collection import formats
+from keras_twins.collection import formats, parquet, room
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
@@ -28,11 +28,14 @@ class Embeddings:
         embeddings: `(N, D)` float32 array, N and D of 1 or more.
         paths: list of N str, the files that were embedded, or None.
         labels: `(N,)` int64 array, or None.
+        columns: dict of what else the file has of each embedding, such as split, width
+            or hash: arrays of N values by name. A column `label` of text is here, too.
     """
 
     embeddings: npt.NDArray[np.float32]
     paths: list[str] | None = None
     labels: npt.NDArray[np.int64] | None = None
+    columns: Mapping[str, npt.NDArray] = dataclasses.field(default_factory=dict)
 
 
 def read(path: StrPath) -> Embeddings:
@@ -57,8 +60,10 @@ def read(path: StrPath) -> Embeddings:
     if not path.exists():
         raise InputError(f"{path} does not exist; expected a file of embeddings")
     try:
-        embeddings, paths, labels = read_it(path)
-        return Embeddings(*_checked(embeddings, paths, labels))
+        embeddings, paths, labels, columns = read_it(path)
+        if embeddings.dtype.kind in "fiu" and embeddings.ndim == 2:
+            embeddings = _as_float32(embeddings, path)
+        return Embeddings(*_checked(embeddings, paths, labels, columns))
     except _OTHER_CONTENT as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise InputError(f"{path} does not hold embeddings: {reason}") from error
@@ -69,14 +74,15 @@ def write(
     embeddings: npt.NDArray[np.floating] | Iterable[npt.NDArray[np.floating]],
     paths: Sequence[StrPath] | None = None,
     labels: npt.ArrayLike | None = None,
+    columns: Mapping[str, npt.ArrayLike] | None = None,
 ) -> tuple[int, int]:
     """Writes embeddings to one file, which appears when all are written.
 
-    - `.parquet`: columns `path` (string), `embedding` (list of D float32) and `label`
-      (int64).
-    - `.npz`: arrays `embeddings`, `paths` and `labels`.
+    - `.parquet`: columns `path` (string), `embedding` (list of D float32), `label`
+      (int64) and further ones by their names.
+    - `.npz`: arrays `embeddings`, `paths`, `labels` and further ones by their names.
     - `.npy`: the array of embeddings. Paths and labels go beside it, to
-      `<name>.paths.npy` and `<name>.labels.npy`.
+      `<name>.paths.npy` and `<name>.labels.npy`; there are no further columns.
 
     Args:
         path: path of the file, whose suffix chooses the format.
@@ -84,13 +90,14 @@ def write(
             fit into memory together. They are written as float32.
         paths: N paths of the files that were embedded. Defaults to None.
         labels: N integers. Defaults to None.
+        columns: dict of N values each by name, numbers or text. Defaults to None.
 
     Returns:
         `(N, D)`, the shape of what was written.
 
     Raises:
         InputError: for another suffix, a folder that does not exist, no embeddings, or
-            a path that Parquet cannot hold.
+            paths or columns that the format cannot hold.
         ValueError: for arrays that do not fit together.
 
     Examples:
@@ -103,6 +110,7 @@ def write(
     """
     names = None if paths is None else [os.fspath(name) for name in paths]
     numbers = None if labels is None else np.asarray(labels)
+    others = {name: np.asarray(values) for name, values in (columns or {}).items()}
     with writer(path) as file:
         for rows in _batches(embeddings):
             here = slice(file.count, file.count + len(rows))
@@ -110,12 +118,14 @@ def write(
                 rows,
                 None if names is None else names[here],
                 None if numbers is None else numbers[here],
+                {name: values[here] for name, values in others.items()},
             )
-        for given in (names, numbers):
+        for given in (names, numbers, *others.values()):
             if given is not None and len(given) != file.count:
                 raise ValueError(
-                    "Paths and labels must fit the embeddings. Expected one for each "
-                    f"of {file.count} embeddings. Received: {len(given)}"
+                    "Paths, labels and columns must fit the embeddings. Expected one "
+                    f"value for each of {file.count} embeddings. "
+                    f"Received: {len(given)}"
                 )
     return file.count, file.width
 
@@ -175,6 +185,7 @@ class Writer:
         rows: npt.ArrayLike,
         paths: Sequence[str] | None = None,
         labels: npt.ArrayLike | None = None,
+        columns: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         """Appends one batch.
 
@@ -182,35 +193,41 @@ class Writer:
             rows: `(n, D)` array, written as float32.
             paths: n str, or None; the same for all batches.
             labels: n integers, or None; the same for all batches.
+            columns: dict of n values each by name; the same names for all batches.
 
         Raises:
             ValueError: for a batch that does not fit the others.
         """
-        rows, paths, labels = _checked(rows, paths, labels)
-        given = rows.shape[1], paths is not None, labels is not None
+        found = Embeddings(*_checked(rows, paths, labels, columns or {}))
+        width = found.embeddings.shape[1]
+        given = width, paths is not None, labels is not None, *found.columns
         if self._given not in (None, given):
             raise ValueError(
                 "The batches do not fit together. Expected (width, whether there are "
-                f"paths, whether there are labels) of {self._given}, as of the first "
-                f"batch. Received: {given}"
+                "paths, whether there are labels, further columns) of "
+                f"{self._given}, as of the first batch. Received: {given}"
             )
         self._given = given
-        self.width = rows.shape[1]
-        self.count += len(rows)
-        self._file.append(rows, paths, labels)
+        self.width = width
+        self.count += len(found.embeddings)
+        self._file.append(found.embeddings, found.paths, found.labels, found.columns)
 
 
 def _read_folder(folder):
     found = sorted(p for p in folder.glob("*.parquet") if not p.name.startswith("."))
     if not found:
         raise ValueError("it has no .parquet file")
-    embeddings, paths, labels = formats.read_parquet(found)
+    embeddings, paths, labels, columns = parquet.read(found)
     last = {name: row for row, name in enumerate(paths or ())}
     if paths is None or len(last) == len(paths):
-        return embeddings, paths, labels
+        return embeddings, paths, labels, columns
     rows = np.sort(np.fromiter(last.values(), int))
-    paths = [paths[row] for row in rows]
-    return embeddings[rows], paths, None if labels is None else labels[rows]
+    return (
+        embeddings[rows],
+        [paths[row] for row in rows],
+        None if labels is None else labels[rows],
+        {name: values[rows] for name, values in columns.items()},
+    )
 
 
 def _format(path):
@@ -229,8 +246,19 @@ def _batches(embeddings):
     return (embeddings[start : start + _ROWS_AT_A_TIME] for start in starts)
 
 
-def _checked(rows, paths, labels):
-    """The three parts of some embeddings with their types, or what is wrong."""
+def _as_float32(rows, path):
+    """Rows of a file as float32, in pieces where that takes a copy."""
+    if rows.dtype == np.float32:
+        return rows
+    numbers = room.empty(rows.shape, path)
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        here = slice(start, start + _ROWS_AT_A_TIME)
+        numbers[here] = rows[here]
+    return numbers
+
+
+def _checked(rows, paths, labels, columns):
+    """The parts of some embeddings with their types, or what is wrong."""
     rows = np.asanyarray(rows)  # A mapped file stays one.
     if rows.dtype.kind not in "fiu" or rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
@@ -245,13 +273,20 @@ def _checked(rows, paths, labels):
                 f"Received: shape={labels.shape}, dtype={labels.dtype}"
             )
         labels = labels.astype(np.int64, copy=False)
-    for name, given in (("paths", paths), ("labels", labels)):
+    columns = {name: np.asarray(values) for name, values in columns.items()}
+    reserved = {"path", "embedding", "paths", "embeddings", "labels"}
+    if reserved & columns.keys() or (labels is not None and "label" in columns):
+        raise ValueError(
+            "A further column cannot have the name of another one. Expected none of "
+            f"{', '.join(sorted(reserved))}. Received: {', '.join(columns)}"
+        )
+    for name, given in (("paths", paths), ("labels", labels), *columns.items()):
         if given is not None and len(given) != len(rows):
             raise ValueError(
                 f"The {name} do not fit the embeddings. Expected one for each of "
                 f"{len(rows)} embeddings. Received: {len(given)}"
             )
-    return rows.astype(np.float32, copy=False), paths, labels
+    return rows.astype(np.float32, copy=False), paths, labels, columns
 
 
 # What the libraries raise that read the files.

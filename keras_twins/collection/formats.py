@@ -1,45 +1,58 @@
 """The three formats of a file of embeddings.
 
-Each has a function `read(path)`, which returns embeddings, paths and labels, and a
-`Writer(beside, path)`: a context with `append(rows, paths, labels)` and `finish()`. It
-writes to `beside`, which the caller renames to `path`.
+Each has a function `read(path)`, which returns embeddings, paths, labels and a dict of
+further columns, and a `Writer(beside, path)`: a context with `append(rows, paths,
+labels, columns)` and `finish()`. It writes to `beside`, which the caller renames to
+`path`.
 """
 
-import os
 import shutil
+import struct
 import tempfile
 import types
 import zipfile
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet
 
 from keras_twins import files
+from keras_twins.collection import parquet
 from keras_twins.errors import InputError
-
-# A Parquet file is read best in large groups of rows.
-_ROWS_IN_A_GROUP = 16_384
 
 
 class _Columns:
-    """Paths and labels, in memory until the embeddings are written."""
+    """Paths, labels and further columns, in memory until the embeddings are written."""
 
     def __init__(self):
-        self._paths, self._labels = [], []
+        self._paths, self._labels, self._others = [], [], {}
 
-    def append(self, paths, labels):
+    def append(self, paths, labels, columns):
         self._paths.extend(paths or ())
         if labels is not None:
             self._labels.append(labels)
+        for name, values in columns.items():
+            self._others.setdefault(name, []).append(values)
 
     def arrays(self):
-        """Arrays `paths` and `labels`, or None instead."""
+        """Arrays `paths` and `labels`, or None instead; and further columns."""
         return {
             "paths": np.array(self._paths) if self._paths else None,
             "labels": np.concatenate(self._labels) if self._labels else None,
+            **{name: _without_objects(name, v) for name, v in self._others.items()},
         }
+
+
+def _without_objects(name, parts):
+    """A column as an array that NumPy writes: of text where it has objects."""
+    values = np.concatenate(parts)
+    if values.dtype != object:
+        return values
+    texts = ["" if value is None else value for value in values]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(
+            f"The column {name!r} cannot be in a .npz file. Expected numbers or text. "
+            "Received: objects; write a .parquet file"
+        )
+    return np.array(texts)
 
 
 class _NpyRows:
@@ -85,9 +98,9 @@ class _NumpyWriter:
     def __exit__(self, *error):
         self._file.close()
 
-    def append(self, rows, paths, labels):
+    def append(self, rows, paths, labels, columns):
         self._rows.append(rows)
-        self._columns.append(paths, labels)
+        self._columns.append(paths, labels, columns)
 
 
 class _NpyWriter(_NumpyWriter):
@@ -96,6 +109,14 @@ class _NpyWriter(_NumpyWriter):
     def __init__(self, beside, path):
         super().__init__(open(beside, "wb"))
         self._path = path
+
+    def append(self, rows, paths, labels, columns):
+        if columns:
+            raise InputError(
+                f"{self._path}: a .npy file has no place for the columns "
+                f"{', '.join(columns)}; write a .parquet or .npz file"
+            )
+        super().append(rows, paths, labels, columns)
 
     def finish(self):
         self._rows.finish()
@@ -114,7 +135,8 @@ def _read_npy(path):
     for name in ("paths", "labels"):
         companion = _companion(path, name)
         found[name] = np.load(companion) if companion.exists() else None
-    return np.load(path, mmap_mode="r"), _strings(found["paths"]), found["labels"]
+    rows = np.load(path, mmap_mode="r")
+    return rows, _strings(found["paths"]), found["labels"], {}
 
 
 def _companion(path, name):
@@ -122,7 +144,7 @@ def _companion(path, name):
 
 
 class _NpzWriter(_NumpyWriter):
-    """Arrays `embeddings`, `paths` and `labels` in a `.npz` file, not compressed."""
+    """Arrays `embeddings`, `paths`, `labels` and further ones, not compressed."""
 
     def __init__(self, beside, path):
         # The shape stands before the rows, and nothing in an archive can be changed. So
@@ -148,127 +170,59 @@ def _read_npz(path):
             raise ValueError(
                 f"expected an array 'embeddings'; it has {', '.join(arrays) or 'none'}"
             )
+        rows = _mapped(path, "embeddings.npy")
+        if rows is None:
+            rows = arrays["embeddings"]
         paths = arrays["paths"] if "paths" in arrays else None
         labels = arrays["labels"] if "labels" in arrays else None
-        return arrays["embeddings"], _strings(paths), labels
+        columns = {
+            name: arrays[name]
+            for name in arrays.files
+            if name not in ("embeddings", "paths", "labels")
+        }
+    columns = {n: v for n, v in columns.items() if v.shape[:1] == rows.shape[:1]}
+    if labels is not None and labels.dtype.kind == "U":
+        columns["label"], labels = labels, None
+    return rows, _strings(paths), labels, columns
+
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def _mapped(path, name):
+    """An array of an archive, mapped from it; None where it is compressed."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(name)
+        if entry.compress_type != zipfile.ZIP_STORED:
+            return None
+        with archive.open(name) as array:
+            version = np.lib.format.read_magic(array)
+            read_header = _HEADERS.get(version)
+            if read_header is None:
+                return None
+            shape, fortran_order, dtype = read_header(array)
+            header = array.tell()
+    with open(path, "rb") as file:
+        # Name and extra field of an entry stand between its own header and its data.
+        file.seek(entry.header_offset + 26)
+        name_size, extra_size = struct.unpack("<HH", file.read(4))
+    begin = entry.header_offset + 30 + name_size + extra_size + header
+    order = "F" if fortran_order else "C"
+    if dtype.hasobject or 0 in shape:
+        return None
+    return np.memmap(path, dtype, "r", begin, shape, order)
 
 
 def _strings(array):
     return None if array is None else [str(name) for name in array]
 
 
-class _ParquetWriter:
-    """Columns `path`, `embedding` and `label`, in groups of rows."""
-
-    def __init__(self, beside, path):
-        self._beside = beside
-        self._path = path
-        self._writer = None
-        self._waiting = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        if self._writer is not None:
-            self._writer.close()
-
-    def append(self, rows, paths, labels):
-        self._waiting.append((rows, paths, labels))
-        if sum(len(rows) for rows, _, _ in self._waiting) >= _ROWS_IN_A_GROUP:
-            self._write()
-
-    def finish(self):
-        if self._waiting:
-            self._write()
-        self._writer.close()
-
-    def _write(self):
-        parts, paths, labels = zip(*self._waiting, strict=True)
-        rows = np.concatenate(parts)
-        columns = {}
-        if paths[0] is not None:
-            columns["path"] = self._path_column(sum(map(list, paths), []))
-        columns["embedding"] = embedding_column(rows)
-        if labels[0] is not None:
-            columns["label"] = pa.array(np.concatenate(labels))
-        table = pa.table(columns)
-        if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._beside, table.schema)
-        self._writer.write_table(table)
-        self._waiting = []
-
-    def _path_column(self, paths):
-        try:
-            return pa.array(paths, pa.string())
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{self._path}: the path {error.object!r} is not UTF-8, which Parquet "
-                "requires; write a .npz file"
-            ) from error
-
-
-def path_column(paths):
-    """Paths as an Arrow array: text, or bytes where one of them is not UTF-8."""
-    try:
-        return pa.array(paths, pa.string())
-    except UnicodeEncodeError:
-        return pa.array(map(os.fsencode, paths), pa.binary())
-
-
-def embedding_column(rows):
-    """Embeddings `(N, D)` as an Arrow array of N lists."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
-
-
-def read_parquet(files_of_one):
-    """Reads one collection from some Parquet files, one after the other.
-
-    Args:
-        files_of_one: list of paths, at least one.
-
-    Returns:
-        Embeddings, paths and labels; None for columns that the first file has not.
-    """
-    total = sum(pyarrow.parquet.read_metadata(path).num_rows for path in files_of_one)
-    columns = pyarrow.parquet.read_schema(files_of_one[0]).names
-    if "embedding" not in columns:
-        raise ValueError(f"expected a column 'embedding'; it has {', '.join(columns)}")
-    paths = [] if "path" in columns else None
-    labels = [] if "label" in columns else None
-    count, embeddings = 0, np.empty((0, 0), np.float32)
-    wanted = [name for name in ("path", "embedding", "label") if name in columns]
-    for batch in _batches(files_of_one, wanted):
-        rows = _matrix(batch["embedding"])
-        if count == 0:
-            embeddings = np.empty((total, rows.shape[1]), np.float32)
-        embeddings[count : count + len(rows)] = rows
-        count += len(rows)
-        if paths is not None:
-            paths.extend(map(os.fsdecode, batch["path"].to_pylist()))
-        if labels is not None:
-            labels.append(batch["label"].to_numpy(zero_copy_only=False))
-    return embeddings, paths, np.concatenate(labels) if labels else None
-
-
-def _batches(paths, columns):
-    for path in paths:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(_ROWS_IN_A_GROUP, columns=columns)
-
-
-def _matrix(column):
-    """The lists of a column as an array, without a Python object for each number."""
-    widths = pyarrow.compute.list_value_length(column).unique().to_pylist()
-    values = column.flatten()
-    if len(widths) != 1 or None in widths or values.null_count:
-        raise ValueError("the column 'embedding' has gaps or lists of differing widths")
-    return values.to_numpy(zero_copy_only=False).reshape(len(column), widths[0])
-
-
 BY_SUFFIX = {
     ".parquet": types.SimpleNamespace(
-        read=lambda path: read_parquet([path]), Writer=_ParquetWriter
+        read=lambda path: parquet.read([path]), Writer=parquet.Writer
     ),
     ".npz": types.SimpleNamespace(read=_read_npz, Writer=_NpzWriter),
     ".npy": types.SimpleNamespace(read=_read_npy, Writer=_NpyWriter),

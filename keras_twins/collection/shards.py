@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from keras_twins import files
-from keras_twins.collection import formats
+from keras_twins.collection import parquet
 from keras_twins.collection.images import File
 from keras_twins.collection.ledger import Ledger
 from keras_twins.errors import InputError
@@ -104,10 +104,10 @@ class Shards:
         path = self._folder / f"shard-{max(numbers, default=-1) + 1:06d}.parquet"
         table = pa.table(
             {
-                "path": formats.path_column([file.path for file in of]),
+                "path": parquet.path_column([file.path for file in of]),
                 "size": pa.array([file.size for file in of], pa.int64()),
                 "modified": pa.array([file.modified for file in of], pa.int64()),
-                "embedding": formats.embedding_column(rows),
+                "embedding": parquet.embedding_column(rows),
             }
         ).replace_schema_metadata({_MODEL: json.dumps([self.name, self.key])})
         try:
@@ -221,4 +221,4 @@ def _files(path):
 
 
 def _rows(path):
-    return formats.read_parquet([path])[0]
+    return parquet.read([path])[0]

@@ -1,7 +1,6 @@
 """The files of a collection that have no embedding: a list beside the output."""
 
 import collections
-import csv
 import pathlib
 import re
 from collections.abc import Sequence
@@ -23,12 +22,7 @@ def write(path: StrPath, skipped: Sequence[tuple[str, str]]) -> None:
     if not skipped:
         path.unlink(missing_ok=True)
         return
-    with files.whole(path) as beside:
-        # A name need not be UTF-8.
-        with beside.open(
-            "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
-            csv.writer(file).writerows([("path", "reason"), *skipped])
+    files.write_csv(path, [("path", "reason"), *skipped])
 
 
 def count(skipped: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:

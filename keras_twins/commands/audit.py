@@ -1,35 +1,29 @@
 """Finds duplicates, leaks, poor quality and outliers in a collection.
 
     keras-twins audit --embeddings=embeddings.parquet --output=audit.html
+    keras-twins audit --workdir=runs/mine
 
 It writes a page, and beside it duplicates.csv (group, path, kind, similarity, keep) and
 outliers.csv (path, score, reason). It suggests which file of a group to keep and never
 deletes one. Files that have moved are counted; their embeddings are still compared.
-Splits, for leaks, are the column `split` of a .parquet file, or folders called train or
-Training, test or Testing.
+For leaks, splits are those of the run, the column `split` of the embeddings, or folders
+that are called train or Training, test or Testing.
 """
 
 import importlib.util
 import pathlib
 
-import numpy as np
-import pyarrow.parquet
 from absl import flags as absl_flags
 
 from keras_twins import files, progress
 from keras_twins.commands import cli, embeddings_file, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
+from keras_twins.runs.workdir import Workdir
 
 
 def define_flags(flags):
-    absl_flags.DEFINE_string(
-        "embeddings",
-        None,
-        "What `keras-twins embed` wrote: a file, or a folder of shards.",
-        flag_values=flags,
-    )
-    absl_flags.mark_flag_as_required("embeddings", flags)
+    embeddings_file.define_flags(flags)
     absl_flags.DEFINE_string(
         "output",
         "audit.html",
@@ -39,54 +33,52 @@ def define_flags(flags):
 
 
 def main(flags, paths):
+    embeddings_file.check_flags(flags)
     output = shared_flags.check_output(flags.output, ".html")
     if importlib.util.find_spec("jinja2") is None:
         raise InputError("the page needs jinja2: pip install 'keras-twins[report]'")
-    embeddings, names, splits = read(flags.embeddings)
-    start_tensorflow(keras=False)
+    if flags.workdir:
+        found = _of_run(Workdir(flags.workdir))
+    else:
+        found = embeddings_file.read(flags.embeddings)
+        start_tensorflow(keras=False)
     # They import TensorFlow.
     from keras_twins.collection.audit import audit, write_tables
     from keras_twins.report import audit_page
 
+    names = found.paths
     with progress.bar("audit: reading pictures", len(names), "file") as bar:
-        found = audit(embeddings, names, splits, bar.update)
-    page = audit_page.render(found, pathlib.Path(flags.embeddings).name)
-    write_tables(found, output.parent)
+        audited = audit(found.embeddings, names, splits(found.columns), bar.update)
+    name = pathlib.Path(flags.workdir or flags.embeddings).name
+    page = audit_page.render(audited, name)
+    write_tables(audited, output.parent)
     files.write_text(output, page)
     print(f"{len(names):,} files")
-    for _, topic, text in audit_page.summary(found):
+    for _, topic, text in audit_page.summary(audited):
         print(f"{topic:<12} {text}")
     print(f"{output}; duplicates.csv and outliers.csv are beside it")
 
 
-def read(path):
-    """Embeddings with paths, and the splits where the file has them.
+def _of_run(workdir):
+    """The embeddings of the images of a run, which are files."""
+    workdir.check_ended()  # Said before TensorFlow starts.
+    start_tensorflow()
+    from keras_twins.runs.run import Run  # It imports TensorFlow.
 
-    Raises:
-        InputError: naming the flag, for a file without embeddings or paths, or with
-            embeddings that are not finite.
-    """
-    found = embeddings_file.read(path)
-    wrong = sum(
-        int((~np.isfinite(found.embeddings[start : start + 65_536])).any(axis=1).sum())
-        for start in range(0, len(found.embeddings), 65_536)
-    )
-    if wrong:
+    run = Run.read(workdir)
+    if run.train_source.paths is None:
         raise InputError(
-            f"--embeddings={path}: {wrong} of {len(found.embeddings)} rows hold NaN or "
-            "infinity; embed these files again"
+            f"--workdir={workdir.path}: the images of {run.config.dataset} are not "
+            "files; audit needs a folder of files, or --embeddings"
         )
-    return found.embeddings, found.paths, _splits(pathlib.Path(path))
+    return embeddings_file.of_run(run)
 
 
-def _splits(path):
-    """The column `split` of a Parquet file as text, or None."""
-    if path.suffix != ".parquet" or path.is_dir():
+def splits(columns):
+    """The column `split` of some embeddings as text, or None where there is none."""
+    if "split" not in columns:
         return None
-    if "split" not in pyarrow.parquet.read_schema(path).names:
-        return None
-    column = pyarrow.parquet.read_table(path, columns=["split"])["split"]
-    return ["" if value is None else str(value) for value in column.to_pylist()]
+    return ["" if value is None else str(value) for value in columns["split"]]
 
 
 if __name__ == "__main__":

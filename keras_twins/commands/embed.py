@@ -25,7 +25,7 @@ from keras_twins.collection import bulk, images, skipped
 from keras_twins.collection.bulk import Output
 from keras_twins.collection.files import check_output
 from keras_twins.collection.shards import ROWS
-from keras_twins.commands import cli
+from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
@@ -40,25 +40,7 @@ _SKIPPED = ".skipped.csv"
 
 
 def define_flags(flags):
-    absl_flags.DEFINE_string(
-        "model_dir",
-        None,
-        "Folder of an exported model; its newest version is used.",
-        flag_values=flags,
-    )
-    absl_flags.DEFINE_string(
-        "server",
-        None,
-        "Instead of --model_dir: http://host:8501, https://, grpc://host:8500 or "
-        "grpcs:// of a server that holds the model.",
-        flag_values=flags,
-    )
-    absl_flags.DEFINE_string(
-        "model_name",
-        "embedder",
-        "The model's name at the --server.",
-        flag_values=flags,
-    )
+    shared_flags.define_model(flags)
     absl_flags.DEFINE_string(
         "output",
         None,
@@ -98,10 +80,7 @@ def define_flags(flags):
 
 def main(flags, paths):
     output = parse_output(flags.output) if flags.output else None
-    if bool(flags.model_dir) == bool(flags.server):
-        raise InputError(
-            "expected one of --model_dir, an exported model's folder, and --server"
-        )
+    shared_flags.check_model(flags)
     if flags.ray and not (flags.model_dir and flags.output):
         raise InputError("--ray needs --model_dir and --output")
     if flags.files_from:

@@ -5,7 +5,7 @@ import dataclasses
 import rich
 from absl import flags as absl_flags
 
-from keras_twins import files
+from keras_twins import files, progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError, UnreadableImage
@@ -120,12 +120,16 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1, network=STUDENT):
     if network == TEACHER:
         print("The trained encoder is the teacher of the run.")
     rich.print(evaluation.format_table(rows))
+    shared = _shared(run, parts)
+    if shared:
+        print(shared)
     found = {
         "dataset": config.dataset,
         "train_split": config.train_split,
         "test_split": parts.split or config.test_split,
         "train_images": parts.train.num_images if parts.train else 0,
         "test_images": parts.test.num_images if parts.test else 0,
+        "test_images_in_train": shared.count if shared else None,
         "held_out": parts.said,
         "image_size": config.evaluation.image_size,
         "temperature": config.evaluation.temperature,
@@ -137,6 +141,21 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1, network=STUDENT):
     files.write_json(run.workdir.evaluation, found)
     print(f"written to {run.workdir.evaluation}")
     return rows
+
+
+def _shared(run, parts):
+    """How many test images are training images, too; None where there are no parts."""
+    from keras_twins.evaluation.shared_pictures import count_shared  # It imports TF.
+    from keras_twins.runs.images import evaluation_batches
+
+    if parts.missing:
+        return None
+    train, test = (
+        evaluation_batches(run, source.dataset())
+        for source in (parts.train, parts.test)
+    )
+    with progress.stage("looking for test images among the training images"):
+        return count_shared(train, test)
 
 
 def _rows(run, parts, protocol, fine_tune, verbose, network):

@@ -53,6 +53,36 @@ def define_network(flags):
     )
 
 
+def define_model(
+    flags, text="Folder of an exported model; its newest version is used."
+):
+    """Defines `--model_dir`, `--server` and `--model_name`: what embeds image files."""
+    absl_flags.DEFINE_string("model_dir", None, text, flag_values=flags)
+    absl_flags.DEFINE_string(
+        "server",
+        None,
+        "Instead of --model_dir: http://host:8501, https://, grpc://host:8500 or "
+        "grpcs:// of a server that holds the model.",
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_string(
+        "model_name",
+        "embedder",
+        "The model's name at the --server.",
+        flag_values=flags,
+    )
+
+
+def check_model(flags, required=True):
+    """Raises InputError for both of `--model_dir` and `--server`, or for neither."""
+    if (flags.model_dir and flags.server) or (
+        required and not (flags.model_dir or flags.server)
+    ):
+        raise InputError(
+            "expected one of --model_dir, an exported model's folder, and --server"
+        )
+
+
 def check_output(path, suffix):
     """`--output` as a path, if it ends in `suffix` and its folder exists."""
     output = pathlib.Path(path)

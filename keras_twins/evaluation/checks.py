@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from keras_twins.collection import finite
 from keras_twins.errors import InputError
-
-# Rows that are looked at together, so that a file larger than memory can be checked.
-_ROWS = 65_536
 
 
 def check_features(name, features):
@@ -25,14 +23,11 @@ def check_features(name, features):
             f"The {name} features must be a matrix. Expected a shape `(N, D)` with N "
             f"and D of 1 or more. Received: shape={features.shape}"
         )
-    blocks = range(0, len(features), _ROWS)
-    finite = sum(
-        int(np.isfinite(features[i : i + _ROWS]).all(axis=1).sum()) for i in blocks
-    )
-    if finite < len(features):
+    wrong = finite.count_other(features)
+    if wrong:
         raise InputError(
             f"The {name} features are not finite. Expected no NaN and no infinity. "
-            f"Received: {len(features) - finite} of {len(features)} rows that hold "
+            f"Received: {wrong} of {len(features)} rows that hold "
             "one; has the training diverged?"
         )
     return features

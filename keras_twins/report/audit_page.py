@@ -2,6 +2,7 @@
 
 import datetime
 
+import markupsafe
 from PIL import Image, ImageOps
 
 from keras_twins import pictures
@@ -12,6 +13,7 @@ from keras_twins.report import templates
 # How much of a large collection is shown; the tables hold all of it.
 _GROUPS, _OF_A_GROUP, _OUTLIERS, _LEAKS, _PATHS = 60, 6, 96, 24, 50
 _SIDE = 96
+_STYLES = ("page.css", "audit.css", "copy.css")
 _QUALITY = 70  # of WebP
 
 
@@ -47,7 +49,8 @@ def render(audit, name):
         ],
         missing=[audit.pictures.paths[row] for row in audit.pictures.missing[:_PATHS]],
         missing_count=len(audit.pictures.missing),
-        style=templates.marked("page.css") + templates.marked("audit.css"),
+        style=markupsafe.Markup().join(map(templates.marked, _STYLES)),
+        script=templates.marked("copy.js"),
     )
 
 

@@ -1,6 +1,7 @@
 """What an encoder makes of images: a map, neighbours, and the views it learned from."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -29,6 +30,9 @@ class Looks:
         points: `(N, 2)` array, the map.
         method: str, how the map was made.
         classes: list of N str, empty ones where there are no labels.
+        groups: list of N str, what the colours of the map tell apart: the classes, or
+            the folders of files without labels; empty ones where there are neither.
+        paths: list of N str, or None where the images are not files.
         neighbours: list of `(row, [(row, similarity), ...])`.
     """
 
@@ -40,6 +44,8 @@ class Looks:
     method: str
     classes: list[str]
     neighbours: list
+    groups: list[str]
+    paths: list[str] | None = None
 
 
 def look(encoder, shown):
@@ -61,6 +67,8 @@ def look(encoder, shown):
         thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
     with progress.stage("making the map; UMAP compiles itself first"):
         points, method = embedding_map.project(features)
+    classes = pictures.names(labels, shown.class_names, len(features))
+    paths = None if shown.paths is None else shown.paths[: len(features)]
     return Looks(
         split=shown.split,
         count=len(features),
@@ -68,9 +76,24 @@ def look(encoder, shown):
         columns=pictures.columns(len(features)),
         points=points,
         method=method,
-        classes=pictures.names(labels, shown.class_names, len(features)),
+        classes=classes,
         neighbours=_neighbours(features, labels),
+        groups=folders(paths) if paths and labels is None else classes,
+        paths=paths,
     )
+
+
+def folders(paths):
+    """The folder of each file, below the one that all are in.
+
+    Examples:
+        >>> from keras_twins.report.looks import folders
+        >>> folders(["scans/a/1.png", "scans/b/c/2.png", "scans/3.png"])
+        ['a', 'b/c', '.']
+    """
+    found = [os.path.dirname(path) for path in paths]
+    root = os.path.commonpath(found)
+    return [os.path.relpath(folder, root) for folder in found]
 
 
 def views(layer, images):

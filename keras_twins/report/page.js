@@ -1,5 +1,3 @@
-"use strict";
-
 const classColours = {
   light: ["#4477aa", "#ee6677", "#228833", "#b8860b", "#3399cc", "#aa3377",
           "#777777", "#994f00", "#00897b", "#5e35b1", "#c2185b", "#6d8b00"],
@@ -67,7 +65,8 @@ function showThumbnail(chart, element, event) {
   const thumb = pointer.querySelector(".thumb");
   thumb.style.setProperty("--c", row % chart.columns);
   thumb.style.setProperty("--r", Math.floor(row / chart.columns));
-  pointer.querySelector("p").textContent = chart.classes[row] || `image ${row}`;
+  const words = [chart.classes[row], chart.paths[row]].filter(Boolean);
+  pointer.querySelector("p").textContent = words.join("\n") || `image ${row}`;
   pointer.hidden = false;
   const box = pointer.getBoundingClientRect();
   const mouse = event.event;
@@ -83,6 +82,10 @@ draw().then(() => {
     const element = document.getElementById(chart.id);
     element.on("plotly_hover", (event) => showThumbnail(chart, element, event));
     element.on("plotly_unhover", () => { pointer.hidden = true; });
+    element.on("plotly_click", (event) => {
+      const path = chart.paths[event.points[0].customdata];
+      if (path) copyPath(path);
+    });
   }
   addEventListener("scroll", () => { pointer.hidden = true; }, {passive: true});
   dark.addEventListener("change", draw);

@@ -54,8 +54,8 @@ def render(runs):
         code=_code,
         charts=markupsafe.Markup(drawn.as_script()),
         plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
-        style=templates.marked("page.css"),
-        script=templates.marked("page.js"),
+        style=templates.marked("page.css") + templates.marked("copy.css"),
+        script=templates.marked("copy.js") + templates.marked("page.js"),
     )
 
 
@@ -92,7 +92,7 @@ class _Charts:
         return chart
 
     def as_script(self):
-        wanted = ("id", "data", "layout", "classes", "columns")
+        wanted = ("id", "data", "layout", "classes", "paths", "columns")
         data = [{k: c[k] for k in wanted if k in c} for c in self._charts]
         # A class may be called </script>.
         return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
@@ -114,8 +114,13 @@ def _shown(index, run, drawn):
         shown[f"{name}_missing"] = value if missing else None
     looks = shown["looks"]
     if looks:
-        chart = charts.embedding_map(looks.points, looks.classes, looks.method)
-        shown["map"] = drawn.add(chart, classes=looks.classes, columns=looks.columns)
+        chart = charts.embedding_map(looks.points, looks.groups, looks.method)
+        shown["map"] = drawn.add(
+            chart,
+            classes=looks.classes,
+            paths=looks.paths or [],
+            columns=looks.columns,
+        )
     return shown
 
 
@@ -187,13 +192,21 @@ def _subtitle(records):
 
 
 def _thumb(looks, row, kind, similarity=None):
-    """A tile of the sprite."""
-    words = [looks.classes[row] or f"image {row}"]
+    """A tile of the sprite; one of a file has a path to copy."""
+    path = looks.paths[row] if looks.paths else ""
+    words = [looks.classes[row] or ("" if path else f"image {row}"), path]
     if similarity is not None:
-        words.append(f"{similarity:.2f}")
+        words.insert(1, f"{similarity:.2f}")
+    copied = markupsafe.Markup(' data-path="{}" tabindex="0"').format(path)
     return markupsafe.Markup(
-        '<div class="thumb {}" style="--c:{};--r:{}" title="{}"></div>'
-    ).format(kind, row % looks.columns, row // looks.columns, ", ".join(words))
+        '<div class="thumb {}" style="--c:{};--r:{}" title="{}"{}></div>'
+    ).format(
+        kind,
+        row % looks.columns,
+        row // looks.columns,
+        ", ".join(filter(None, words)),
+        copied if path else "",
+    )
 
 
 def _code(text):

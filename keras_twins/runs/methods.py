@@ -181,8 +181,8 @@ def _check_further_views(config, settings):
     if count and asked:
         raise InputError(
             f"--config.views.further_views.count={count}: a model with "
-            f"--config.model.{asked[0]}={settings[asked[0]]} takes 2 views; leave one of "
-            "them out"
+            f"--config.model.{asked[0]}={settings[asked[0]]} takes 2 views; leave out "
+            "one of them"
         )
 
 

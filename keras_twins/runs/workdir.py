@@ -39,6 +39,8 @@ class Workdir:
         self.evaluation = self.path / "evaluation.json"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
+        self.embeddings = self.path / "embeddings.parquet"
+        self.embeddings_made_of = self.path / "embeddings.json"
         self.encoder = self.path / "encoder.keras"
         self.model = self.path / "model.keras"
 

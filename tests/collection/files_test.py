@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from keras_twins import collection
-from keras_twins.collection import files, formats
+from keras_twins.collection import files, parquet
 from keras_twins.errors import InputError
 
 OLD = pathlib.Path(__file__).parent / "version_0_1"
@@ -44,7 +44,7 @@ def test_what_is_written_is_read_again(
     tmp_path, suffix, paths, labels, batches, monkeypatch
 ):
     # So that some groups of rows and pieces of arrays are full, and the last is not.
-    monkeypatch.setattr(formats, "_ROWS_IN_A_GROUP", 4)
+    monkeypatch.setattr(parquet, "_ROWS_IN_A_GROUP", 4)
     monkeypatch.setattr(files, "_ROWS_AT_A_TIME", 4)
     path = tmp_path / f"e{suffix}"
     assert collection.write(path, batches(), paths, labels) == (10, 3)
@@ -96,7 +96,7 @@ def test_a_new_npy_file_does_not_take_the_old_labels(tmp_path):
 def test_what_fails_half_way_leaves_the_old_file_and_no_other(
     tmp_path, suffix, error, monkeypatch
 ):
-    monkeypatch.setattr(formats, "_ROWS_IN_A_GROUP", 4)
+    monkeypatch.setattr(parquet, "_ROWS_IN_A_GROUP", 4)
     path = tmp_path / f"e{suffix}"
     path.write_text("old")
 
@@ -113,7 +113,7 @@ def test_what_fails_half_way_leaves_the_old_file_and_no_other(
 
 @each_format
 def test_few_batches_are_in_memory_at_a_time(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr(formats, "_ROWS_IN_A_GROUP", 4)
+    monkeypatch.setattr(parquet, "_ROWS_IN_A_GROUP", 4)
     one = np.ones((1, 250_000), np.float32)  # 1 MB
     tracemalloc.start()
     try:

@@ -44,7 +44,8 @@ def embedded(tmp_path_factory):
 
 
 def _run(embeddings, output):
-    command.main(types.SimpleNamespace(embeddings=embeddings, output=str(output)), [])
+    flags = {"embeddings": embeddings, "workdir": None, "output": str(output)}
+    command.main(types.SimpleNamespace(**flags), [])
 
 
 def _table(path):

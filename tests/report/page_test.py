@@ -1,57 +1,21 @@
 """The page of a run, opened in a browser as its reader does."""
 
-import base64
-import json
 import math
-import pathlib
 import shutil
 import sys
-import time
 
+import browsing
 import numpy as np
 import pytest
+from browsing import mouse, requests, screenshot, text_copied, wait_for
 
+from keras_twins import pictures
 from keras_twins.commands.report import write
 from keras_twins.errors import InputError
-from keras_twins.report import charts, page
+from keras_twins.report import charts, looks, page
 from keras_twins.runs import records
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
-
-# Git ignores `runs/`: what a person may want to look at stays there after the tests.
-SCREENSHOTS = pathlib.Path(__file__).parents[2] / "runs" / "report_screenshots"
-
-_CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-_DRIVER = shutil.which("chromedriver")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (_CHROMIUM and _DRIVER):
-        pytest.skip(
-            "no browser: the test needs chromium and chromedriver on the PATH (Debian: "
-            "apt-get install chromium chromium-driver)"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = _CHROMIUM
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-    ):
-        options.add_argument(argument)
-    options.set_capability(
-        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
-    )
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
-    yield driver
-    driver.quit()
 
 
 def read(workdir):
@@ -71,49 +35,8 @@ def written(small_run, tmp_path_factory):
 
 
 def open_page(browser, path, width=1200, scheme="light"):
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)
-    browser.get(path.as_uri())
+    browsing.open_page(browser, path, width, scheme)
     wait_for(browser, "document.body.dataset.drawn")
-
-
-def wait_for(browser, expression, seconds=30):
-    end = time.monotonic() + seconds
-    while not browser.execute_script(f"return {expression}"):
-        assert time.monotonic() < end, f"never: {expression}"
-        time.sleep(0.05)
-
-
-def requests(browser):
-    """The addresses that the page has asked for, beside those of its own data."""
-    messages = [
-        json.loads(entry["message"])["message"]
-        for entry in browser.get_log("performance")
-    ]
-    return [
-        m["params"]["request"]["url"]
-        for m in messages
-        if m["method"] == "Network.requestWillBeSent"
-        and not m["params"]["request"]["url"].startswith(("data:", "blob:"))
-    ]
-
-
-def screenshot(browser, name):
-    width, height = browser.execute_script(
-        "return [innerWidth, document.documentElement.scrollHeight]"
-    )
-    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-    taken = browser.execute_cdp_cmd(
-        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
-    )
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    (SCREENSHOTS / name).write_bytes(base64.b64decode(taken["data"]))
 
 
 @pytest.mark.parametrize("name", ["report.html", "compared.html"])
@@ -142,17 +65,7 @@ def test_the_pointer_shows_the_thumbnail_of_its_image(browser, written):
 
     open_page(browser, written / "report.html")
     point = browser.find_elements(By.CSS_SELECTOR, ".map .point")[40]
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
-    wait_for(browser, "scrollY > 0")
-    time.sleep(0.3)
-    box = browser.execute_script(
-        "const b = arguments[0].getBoundingClientRect();"
-        "return [b.x + b.width / 2, b.y + b.height / 2]",
-        point,
-    )
-    # Selenium's own mouse would scroll the page again, which hides the thumbnail.
-    mouse = {"type": "mouseMoved", "x": box[0], "y": box[1]}
-    browser.execute_cdp_cmd("Input.dispatchMouseEvent", mouse)
+    mouse(browser, point, "mouseMoved")
     wait_for(browser, "!document.getElementById('pointer').hidden")
     shown = browser.execute_script(
         """const thumb = document.querySelector("#pointer .thumb");
@@ -176,6 +89,46 @@ def test_the_pointer_shows_the_thumbnail_of_its_image(browser, written):
     assert shown["text"] == shown["classes"][row]
     side = 96  # pixels, of the pointer's thumbnail
     assert shown["position"] == f"{-side * shown['c']}px {-side * shown['r']}px"
+
+
+def test_a_map_of_files_shows_and_copies_paths(browser, small_run, tmp_path):
+    """Files without labels: folders have the colours, and pictures have paths."""
+    from selenium.webdriver.common.by import By
+
+    paths = [f"scans/{'ab'[i % 2]}/{i}.png" for i in range(40)]
+    sprite = pictures.sprite(np.zeros((40, 48, 48, 3), np.uint8))
+    drawn = looks.Looks(
+        *("train", 40, pictures.data_uri(sprite), 7, np.random.normal(size=(40, 2))),
+        method="PCA",
+        classes=[""] * 40,
+        neighbours=[(0, [(3, 0.9)])],
+        groups=looks.folders(paths),
+        paths=paths,
+    )
+    path = tmp_path / "files.html"
+    path.write_text(page.render([page.Run(read(small_run(1)[0]), drawn, "")]))
+    open_page(browser, path)
+    legend = browser.find_elements(By.CSS_SELECTOR, ".map .legendtext")
+    assert [text.text for text in legend] == ["a", "b"]
+    point = browser.find_elements(By.CSS_SELECTOR, ".map .point")[25]
+    row = browser.execute_script("return arguments[0].__data__.data", point)
+    mouse(browser, point, "mouseMoved")
+    wait_for(browser, "!document.getElementById('pointer').hidden")
+    shown = browser.find_element(By.CSS_SELECTOR, "#pointer p").text
+    assert shown == paths[row]
+    mouse(browser, point, "mousePressed", "mouseReleased")
+    assert text_copied(browser) == f"Copied: {paths[row]}"
+    near = browser.find_elements(By.CSS_SELECTOR, ".query .thumb")
+    assert [one.get_attribute("title") for one in near] == [
+        paths[0],
+        f"0.90, {paths[3]}",
+    ]
+    assert browser.find_element(By.CSS_SELECTOR, ".query .path").text == paths[0]
+    mouse(browser, near[1], "mousePressed", "mouseReleased")
+    wait_for(browser, "document.getElementById('copied').textContent.endsWith('3.png')")
+    assert text_copied(browser) == f"Copied: {paths[3]}"
+    assert browser.get_log("browser") == []
+    assert requests(browser) == [path.as_uri()]
 
 
 def test_the_colours_follow_the_scheme(browser, written):
@@ -220,13 +173,18 @@ def test_names_cannot_become_part_of_the_page(small_run):
     """A class, a folder or a data set may be called anything."""
     import dataclasses
 
-    from keras_twins.report.looks import Looks
-
     workdir, _ = small_run(1)
     bad = "</script><script>alert(1)</script>"
     record = dataclasses.replace(read(workdir), name=bad)
-    looks = Looks("test", 2, "data:,", 2, np.zeros((2, 2)), "PCA", [bad, bad], [])
-    html = page.render([page.Run(record, looks, [])])
+    both = [bad, bad]
+    drawn = looks.Looks(
+        *("test", 2, "data:,", 2, np.zeros((2, 2)), "PCA"),
+        classes=both,
+        neighbours=[(0, [(1, 0.5)])],
+        groups=both,
+        paths=both,
+    )
+    html = page.render([page.Run(record, drawn, [])])
     assert bad not in html
 
 
