@@ -1,4 +1,4 @@
-"""Embeddings of a collection: their files, what is near, duplicated and odd."""
+"""Embeddings of a collection: files, what is near, duplicated, odd, worth a label."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -12,27 +12,32 @@ if TYPE_CHECKING:
     from keras_twins.collection.neighbours import Neighbours
     from keras_twins.collection.outlier_ranking import outliers
     from keras_twins.collection.quality import judge
+    from keras_twins.collection.selection import Selection, select
 
 __all__ = [
     "Embeddings",
     "Neighbours",
+    "Selection",
     "duplicates",
     "judge",
     "leaks",
     "measure_all",
     "outliers",
     "read",
+    "select",
     "write",
 ]
 
 # Some start TensorFlow, and all take what reading and writing files does without.
 _MODULES = {
     "Neighbours": "neighbours",
+    "Selection": "selection",
     "duplicates": "duplicate_search",
     "judge": "quality",
     "leaks": "groups",
     "measure_all": "measures",
     "outliers": "outlier_ranking",
+    "select": "selection",
 }
 
 

@@ -1,0 +1,60 @@
+"""Files that show the same, of which one label is enough."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_twins.collection.selection.pool import unit
+
+# From this cosine on, two embeddings are the same up to rounding.
+_SAME_COSINE = 1.0 - 1e-5
+
+
+def distinct(
+    embeddings: npt.NDArray[np.floating],
+    known: npt.NDArray[np.bool_],
+    among: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Which files to choose from: the first of those with equal embeddings.
+
+    Args:
+        embeddings: `(N, D)` array.
+        known: `(N,)` bool array, the labelled files. None with an equal embedding is
+            left.
+        among: `(N,)` bool array, the files that may be chosen.
+
+    Returns:
+        `(N,)` bool array.
+    """
+    seen = {embeddings[row].tobytes() for row in np.flatnonzero(known)}
+    free = np.zeros(len(embeddings), bool)
+    for row in np.flatnonzero(among):
+        key = embeddings[row].tobytes()
+        free[row] = key not in seen
+        seen.add(key)
+    return free
+
+
+def finder(
+    embeddings: npt.NDArray[np.floating], paths: Sequence[str] | None
+) -> Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], set[int]]:
+    """A function that finds repeats among newly chosen files.
+
+    Args:
+        embeddings: `(N, D)` array.
+        paths: list of N paths of pictures, or None.
+
+    Returns:
+        Function of the rows that are labelled or chosen and of the new rows, in their
+        order. It gives the set of new rows that show the same as an earlier row.
+    """
+
+    def repeats(covered, new):
+        near = unit(embeddings[new]) @ unit(embeddings[[*covered, *new]]).T
+        places = len(covered) + np.arange(len(new))
+        earlier = np.arange(near.shape[1]) < places[:, np.newaxis]
+        same = ((near >= _SAME_COSINE) & earlier).any(axis=1)
+        return set(new[same].tolist())
+
+    return repeats
