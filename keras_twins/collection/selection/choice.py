@@ -2,18 +2,44 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_twins.collection.selection import copies, coverage
+from keras_twins.collection.selection import copies, coverage, extra, uncertainty
+from keras_twins.collection.selection.expectation import doubt
 from keras_twins.collection.selection.pool import NONE, Chosen, Pool, unit
 from keras_twins.errors import InputError
 
-METHODS: dict[str, Callable[[Pool, int], Chosen]] = {
-    "k-means": coverage.k_means,
+
+class Method(NamedTuple):
+    """A way to choose.
+
+    Attributes:
+        choose: function of a `Pool` and a count, which gives `Chosen`: places that are
+            not covered, each once, and no more than asked for.
+        labels: bool, whether it needs labels of two classes or more.
+        extra: bool, whether it needs scikit-activeml.
+    """
+
+    choose: Callable[[Pool, int], Chosen]
+    labels: bool = False
+    extra: bool = False
+
+
+METHODS = {
+    "k-means": Method(coverage.k_means),
+    "typiclust": Method(coverage.typi_clust, extra=True),
+    "maxherding": Method(coverage.max_herding),
+    "margin": Method(uncertainty.margin, labels=True),
+    "dropquery": Method(uncertainty.drop_query, labels=True, extra=True),
+    "badge": Method(uncertainty.badge, labels=True),
 }
+
+# "auto": until there are so many labels, the first method, and then the second;
+# benchmarks/selection.py measures what that is worth.
+_FEW, _COVER, _ASK = 40, "k-means", "margin"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +112,16 @@ def select(
     """
     embeddings, labels, among = _checked(embeddings, count, method, labelled, among)
     known = labels != NONE
-    free = copies.distinct(embeddings, known, among & ~known)
+    units = unit(embeddings)
+    free = copies.distinct(units, known, among & ~known)
     if not free.any():
         raise InputError(
             "There is no file to choose. Expected one without a label or more. "
             f"Received: {len(labels):,} files, {int(known.sum()):,} of them labelled"
         )
-    repeats = copies.finder(embeddings, paths)
-    name = method if method != "auto" else "k-means"
+    name = _ask_or_cover(labels[known]) if method == "auto" else method
+    _check_method(name, labels[known])
+    repeats = copies.finder(units, paths)
     rows: list[int] = []
     why: list[str] = []
     clusters: list[int] = []
@@ -101,9 +129,9 @@ def select(
         covered = known.copy()
         covered[rows] = True
         in_pool = np.flatnonzero(free | covered)
-        pool = Pool(unit(embeddings[in_pool]), labels[in_pool], covered[in_pool], seed)
+        pool = Pool(units[in_pool], labels[in_pool], covered[in_pool], seed)
         wanted = min(count - len(rows), int(free.sum()))
-        found = METHODS[name](pool, wanted)
+        found = METHODS[name].choose(pool, wanted)
         new = in_pool[found.places]
         free[new] = False
         again = repeats(np.flatnonzero(covered), new)
@@ -111,12 +139,32 @@ def select(
         rows += [int(new[place]) for place in kept]
         why += [found.why[place] for place in kept]
         clusters += [found.clusters[place] for place in kept]
-    notes = []
+    said = doubt(units[known], labels[known])
+    notes = [said] if said else []
     if len(rows) < count:
         notes.append(f"{count:,} were asked for; there are {len(rows):,} to choose")
     return Selection(
         np.array(rows, np.int64), why, np.array(clusters, np.int64), name, notes
     )
+
+
+def _ask_or_cover(labels):
+    """The method that "auto" stands for."""
+    enough = len(labels) >= _FEW and len(np.unique(labels)) > 1
+    return _ASK if enough else _COVER
+
+
+def _check_method(name, labels):
+    """Raises InputError where a method has not what it needs."""
+    if METHODS[name].extra:
+        extra.check_installed(name)
+    classes = len(np.unique(labels))
+    if METHODS[name].labels and classes < 2:
+        raise InputError(
+            f"The method {name} learns from labels. Expected labels of two classes or "
+            f"more. Received: {len(labels):,} labels of {classes} "
+            + ("class" if classes == 1 else "classes")
+        )
 
 
 def _checked(

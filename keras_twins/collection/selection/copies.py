@@ -5,44 +5,47 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from keras_twins.collection.selection.pool import unit
-
 # From this cosine on, two embeddings are the same up to rounding.
 _SAME_COSINE = 1.0 - 1e-5
+# Nearly all of these agree in each of their numbers, rounded to this.
+_STEP = 1e-4
 
 
 def distinct(
-    embeddings: npt.NDArray[np.floating],
+    units: npt.NDArray[np.float32],
     known: npt.NDArray[np.bool_],
     among: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
-    """Which files to choose from: the first of those with equal embeddings.
+    """Which files to choose from: the first of those with the same embedding.
+
+    Rounding separates a few that are the same; `finder` finds these later.
 
     Args:
-        embeddings: `(N, D)` array.
-        known: `(N,)` bool array, the labelled files. None with an equal embedding is
+        units: `(N, D)` array, embeddings of length 1.
+        known: `(N,)` bool array, the labelled files. None with the same embedding is
             left.
         among: `(N,)` bool array, the files that may be chosen.
 
     Returns:
         `(N,)` bool array.
     """
-    seen = {embeddings[row].tobytes() for row in np.flatnonzero(known)}
-    free = np.zeros(len(embeddings), bool)
+    rounded = np.round(units / _STEP).astype(np.int16)
+    seen = {rounded[row].tobytes() for row in np.flatnonzero(known)}
+    free = np.zeros(len(units), bool)
     for row in np.flatnonzero(among):
-        key = embeddings[row].tobytes()
+        key = rounded[row].tobytes()
         free[row] = key not in seen
         seen.add(key)
     return free
 
 
 def finder(
-    embeddings: npt.NDArray[np.floating], paths: Sequence[str] | None
+    units: npt.NDArray[np.float32], paths: Sequence[str] | None
 ) -> Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], set[int]]:
     """A function that finds repeats among newly chosen files.
 
     Args:
-        embeddings: `(N, D)` array.
+        units: `(N, D)` array, embeddings of length 1.
         paths: list of N paths of pictures, or None.
 
     Returns:
@@ -51,7 +54,7 @@ def finder(
     """
 
     def repeats(covered, new):
-        near = unit(embeddings[new]) @ unit(embeddings[[*covered, *new]]).T
+        near = units[new] @ units[[*covered, *new]].T
         places = len(covered) + np.arange(len(new))
         earlier = np.arange(near.shape[1]) < places[:, np.newaxis]
         same = ((near >= _SAME_COSINE) & earlier).any(axis=1)
