@@ -12,7 +12,6 @@ Training, test or Testing.
 import importlib.util
 import pathlib
 
-import numpy as np
 import pyarrow.parquet
 from absl import flags as absl_flags
 
@@ -66,16 +65,7 @@ def read(path):
         InputError: naming the flag, for a file without embeddings or paths, or with
             embeddings that are not finite.
     """
-    found = embeddings_file.read(path)
-    wrong = sum(
-        int((~np.isfinite(found.embeddings[start : start + 65_536])).any(axis=1).sum())
-        for start in range(0, len(found.embeddings), 65_536)
-    )
-    if wrong:
-        raise InputError(
-            f"--embeddings={path}: {wrong} of {len(found.embeddings)} rows hold NaN or "
-            "infinity; embed these files again"
-        )
+    found = embeddings_file.read_finite(path)
     return found.embeddings, found.paths, _splits(pathlib.Path(path))
 
 

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 # From so many files times clusters on, k-means sees the files in batches.
-_BATCHES_FROM = 3_000_000
+_BATCHES_FROM = 1_000_000
 _BATCH = 4096
 
 

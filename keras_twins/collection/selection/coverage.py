@@ -3,6 +3,7 @@
 import heapq
 
 import numpy as np
+
 from keras_twins.collection.selection import clustering, extra
 from keras_twins.collection.selection.pool import NONE, Chosen
 
