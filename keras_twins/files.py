@@ -1,10 +1,11 @@
 """Files that appear whole: written beside, flushed to the disk, and renamed."""
 
 import contextlib
+import csv
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keras_twins.types import StrPath
@@ -51,6 +52,15 @@ def write_text(path: StrPath, text: str) -> None:
 def write_json(path: StrPath, data: Any) -> None:
     """Writes a JSON file that appears whole."""
     write_text(path, json.dumps(data, indent=2) + "\n")
+
+
+def write_csv(path: StrPath, rows: Iterable[Iterable[object]]) -> None:
+    """Writes a CSV file that appears whole; file names in it need not be UTF-8."""
+    with (
+        whole(path) as beside,
+        beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
+    ):
+        csv.writer(out).writerows(rows)
 
 
 def append_json_line(path: StrPath, data: Any) -> None:

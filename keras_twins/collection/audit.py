@@ -1,6 +1,5 @@
 """An audit of a collection: everything that is found, and its tables."""
 
-import csv
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
@@ -110,11 +109,4 @@ def write_tables(found: Audit, folder: StrPath) -> None:
     for one in found.outliers:
         odd.append((paths[one.row], f"{one.score:.3f}", f"{one.check}: {one.reason}"))
     for name, rows in (("duplicates.csv", same), ("outliers.csv", odd)):
-        with (
-            files.whole(folder / name) as beside,
-            # A name need not be UTF-8.
-            beside.open(
-                "w", encoding="utf-8", errors="surrogateescape", newline=""
-            ) as file,
-        ):
-            csv.writer(file).writerows(rows)
+        files.write_csv(folder / name, rows)

@@ -22,13 +22,7 @@ from keras_twins.errors import InputError
 
 
 def define_flags(flags):
-    absl_flags.DEFINE_string(
-        "embeddings",
-        None,
-        "What `keras-twins embed` wrote: a file, or a folder of shards.",
-        flag_values=flags,
-    )
-    absl_flags.mark_flag_as_required("embeddings", flags)
+    shared_flags.define_embeddings(flags)
     absl_flags.DEFINE_string(
         "output",
         "audit.html",

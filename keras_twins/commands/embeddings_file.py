@@ -1,8 +1,10 @@
 """The file of embeddings that `--embeddings` names."""
 
+import os
+
 import numpy as np
 
-from keras_twins import collection
+from keras_twins import collection, listing
 from keras_twins.errors import InputError
 
 
@@ -44,3 +46,22 @@ def read_finite(path):
             "infinity; embed these files again"
         )
     return found
+
+
+def to_choose(paths):
+    """Which files can be looked at, and so be chosen.
+
+    Args:
+        paths: list of N str.
+
+    Returns:
+        `(N,)` bool array, the files that are there; all where none is. And a list of
+        sentences on the others.
+    """
+    there = np.array([os.path.exists(path) for path in paths])
+    moved = listing.counted(len(paths) - int(there.sum()), "file")
+    if there.all():
+        return there, []
+    if there.any():
+        return there, [f"{moved} of {len(paths):,} no longer there: not chosen"]
+    return ~there, [f"{moved} no longer there: chosen by their embeddings alone"]

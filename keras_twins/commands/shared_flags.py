@@ -40,6 +40,17 @@ def define_workdir(flags, required=True):
         absl_flags.mark_flag_as_required("workdir", flags)
 
 
+def define_embeddings(flags):
+    """Defines `--embeddings`, required."""
+    absl_flags.DEFINE_string(
+        "embeddings",
+        None,
+        "What `keras-twins embed` wrote: a file, or a folder of shards.",
+        flag_values=flags,
+    )
+    absl_flags.mark_flag_as_required("embeddings", flags)
+
+
 def check_output(path, suffix):
     """`--output` as a path, if it ends in `suffix` and its folder exists."""
     output = pathlib.Path(path)

@@ -5,10 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from keras_twins.collection import measures
+
 # From this cosine on, two embeddings are the same up to rounding.
 _SAME_COSINE = 1.0 - 1e-5
 # Nearly all of these agree in each of their numbers, rounded to this.
 _STEP = 1e-4
+# The picture of a new file is compared with those of its nearest labelled files.
+_NEAREST_LABELLED = 4
 
 
 def distinct(
@@ -54,10 +58,32 @@ def finder(
     """
 
     def repeats(covered, new):
-        near = units[new] @ units[[*covered, *new]].T
-        places = len(covered) + np.arange(len(new))
-        earlier = np.arange(near.shape[1]) < places[:, np.newaxis]
-        same = ((near >= _SAME_COSINE) & earlier).any(axis=1)
-        return set(new[same].tolist())
+        earlier = [*covered, *new]
+        near = units[new] @ units[earlier].T
+        # A new row is compared with those before it.
+        near[
+            np.arange(len(earlier)) >= len(covered) + np.arange(len(new))[:, None]
+        ] = -1
+        found = set(new[(near >= _SAME_COSINE).any(axis=1)].tolist())
+        if paths is not None:
+            near = np.argsort(-near[:, : len(covered)], axis=1)[:, :_NEAREST_LABELLED]
+            nearest = np.unique(np.asarray(covered)[near])
+            found |= _same_pictures(units, paths, nearest, new)
+        return found
 
     return repeats
+
+
+def _same_pictures(units, paths, covered, new):
+    """The new rows whose pictures show the same as an earlier one."""
+    # It imports TensorFlow, which a choice without pictures does without.
+    from keras_twins.collection.duplicate_search import duplicates
+
+    rows = np.concatenate([covered, new])
+    pictures = measures.measure_all([paths[row] for row in rows])
+    found = set()
+    for group in duplicates(units[rows], pictures).groups:
+        of_new = sorted(place for place in group.rows if place >= len(covered))
+        labelled = len(of_new) < len(group.rows)
+        found |= {int(rows[place]) for place in of_new[0 if labelled else 1 :]}
+    return found
