@@ -131,7 +131,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budgets", type=numbers, default=[10, 20, 40, 100])
     parser.add_argument("--firsts", type=numbers, default=[10, 20, 40])
-    parser.add_argument("--rounds", type=numbers, default=[20, 30, 40, 60, 80, 100])
+    parser.add_argument("--rounds", type=numbers, default=[40, 70, 100])
     arguments = parser.parse_args()
     pool = Pool(*embedded(arguments.workdir, arguments.data_dir))
     print(

@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 # The inverse strength of the penalty. It is not chosen from the labels: a few of them
 # do not suffice for that.
-_C = 0.1
+_C = 1.0
 
 
 def standardised(units: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
