@@ -61,9 +61,8 @@ def finder(
         earlier = [*covered, *new]
         near = units[new] @ units[earlier].T
         # A new row is compared with those before it.
-        near[
-            np.arange(len(earlier)) >= len(covered) + np.arange(len(new))[:, None]
-        ] = -1
+        own = len(covered) + np.arange(len(new))
+        near[np.arange(len(earlier)) >= own[:, np.newaxis]] = -1
         found = set(new[(near >= _SAME_COSINE).any(axis=1)].tolist())
         if paths is not None:
             near = np.argsort(-near[:, : len(covered)], axis=1)[:, :_NEAREST_LABELLED]

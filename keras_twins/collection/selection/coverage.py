@@ -17,8 +17,8 @@ def k_means(pool, count):
     """The files nearest to the centres of clusters, the largest clusters first.
 
     There are as many clusters as files that are labelled by then. Those that hold a
-    labelled file come last (Pourahmadi et al. 2021, arXiv 2110.12033, section 3, with
-    labelled files as TypiClust takes them).
+    labelled file come last (Pourahmadi et al. 2021, arXiv 2110.12033, with labelled
+    files as TypiClust takes them).
     """
     number = _clusters(pool, count)
     algorithm, settings = clustering.algorithm(len(pool.units), number)
@@ -42,7 +42,7 @@ def k_means(pool, count):
 def typi_clust(pool, count):
     """The most typical files of the largest clusters without a labelled file.
 
-    Hacohen et al. 2022, arXiv 2202.02794, algorithm 1, as scikit-activeml has it.
+    Hacohen et al. 2022, arXiv 2202.02794, as scikit-activeml has it.
     """
     number = _clusters(pool, count)
     algorithm, settings = clustering.algorithm(len(pool.units), number)
@@ -66,8 +66,8 @@ def max_herding(pool, count):
     """The files that together leave the least of the collection without a like one.
 
     The greedy maximum of the mean, over the collection, of the largest kernel between
-    a file and the labelled ones (Bae et al. 2024, arXiv 2407.12212, equation 4). The
-    kernel is exp((cosine - 1) / 0.25). Of a collection of more than 5,000 files, so
+    a file and the labelled ones (Bae et al. 2024, arXiv 2407.12212). The kernel is
+    exp((cosine - 1) / 0.25). Of a collection of more than 5,000 files, so
     many are drawn, to choose from and to cover.
     """
     generator = np.random.default_rng(pool.seed)

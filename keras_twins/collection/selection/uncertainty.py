@@ -22,7 +22,7 @@ def badge(pool, count):
 
     The gradient of the last layer, under the predicted class, is the outer product of
     `shares - onehot(predicted)` and the features. k-means++ draws from these (Ash et
-    al. 2020, arXiv 1906.03671, algorithm 1). The product of two such gradients is the
+    al. 2020, arXiv 1906.03671). The product of two such gradients is the
     product of the products of their factors, so no outer product is built.
     """
     places, features, shares = _predicted(pool)
@@ -48,7 +48,7 @@ def badge(pool, count):
 def drop_query(pool, count):
     """Middles of clusters of files whose class changes when features are dropped.
 
-    Gupte et al. 2024, arXiv 2401.14555, section 3, as scikit-activeml has it.
+    Gupte et al. 2024, arXiv 2401.14555, as scikit-activeml has it.
     """
     candidates = np.flatnonzero(~pool.covered)
     algorithm, settings = clustering.algorithm(len(candidates), count)

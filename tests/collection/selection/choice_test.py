@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from keras_twins.collection import select
-from keras_twins.collection.selection import METHODS
+from keras_twins.collection.selection import METHODS, clustering, coverage, uncertainty
+from keras_twins.collection.selection.head import linear_head, standardised
+from keras_twins.collection.selection.pool import Pool, unit
 from keras_twins.errors import InputError
 
 _CLUSTERS, _EACH = 6, 30
@@ -92,6 +94,47 @@ def test_coverage_reaches_every_cluster(clusters, method):
     labels[chosen.rows[:4]] = classes[chosen.rows[:4]]
     rest = select(rows, 2, method=method, labelled=labels)
     assert set(classes[rest.rows]) == set(classes[chosen.rows[4:]])
+
+
+@pytest.mark.parametrize("method", ["k-means", "typiclust", "dropquery"])
+def test_k_means_in_batches_keeps_the_promises(clusters, method, monkeypatch):
+    monkeypatch.setattr(clustering, "_BATCHES_FROM", 0)
+    rows, classes = clusters
+    labels = labels_for(method, classes)
+    first, again = (select(rows, 30, method=method, labelled=labels) for _ in range(2))
+    np.testing.assert_array_equal(first.rows, again.rows)
+    assert len(set(first.rows)) == 30 and not (labels[first.rows] >= 0).any()
+
+
+def test_badge_draws_by_the_products_that_it_does_not_build():
+    """Of two far gradients, the first is the longest and the next the farthest."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 3))
+    labels = np.full(40, -1)
+    labels[:6] = np.arange(6) % 3
+    pool = Pool(unit(rows), labels, labels >= 0, seed=0)
+    features = standardised(pool.units)
+    head = linear_head().fit(features[:6], labels[:6])
+    errors = head.predict_proba(features[6:])
+    errors[np.arange(34), errors.argmax(axis=1)] -= 1
+    gradients = np.einsum("nc,nd->ncd", errors, features[6:]).reshape(34, -1)
+    longest = np.argmax(np.square(gradients).sum(axis=1))
+    far = np.square(gradients - gradients[longest]).sum(axis=1)
+    drawn = np.random.default_rng(0).choice(34, p=far / far.sum())
+    assert uncertainty.badge(pool, 2).places == [6 + longest, 6 + drawn]
+
+
+def test_maxherding_is_the_greedy_maximum():
+    units = unit(np.random.default_rng(0).normal(size=(60, 4)))
+    covered = np.arange(60) < 3
+    pool = Pool(units, np.where(covered, 0, -1), covered, seed=0)
+    kernel = np.exp((units[3:] @ units.T - 1) / 0.25)
+    best, expected = kernel[:, :3].max(axis=1), []
+    for _ in range(5):
+        gains = np.maximum(kernel[:, 3:] - best[:, None], 0).sum(axis=0)
+        expected.append(3 + int(np.argmax(gains)))
+        best = np.maximum(best, kernel[:, expected[-1]])
+    assert coverage.max_herding(pool, 5).places == expected
 
 
 def test_margin_asks_between_the_classes():
