@@ -11,6 +11,7 @@ second table, the first labels are chosen by k-means, and then a method asks in 
 """
 
 import argparse
+import pathlib
 import time
 
 import numpy as np
@@ -22,6 +23,16 @@ from keras_twins.commands.startup import start_tensorflow
 
 AT_ONCE = [name for name, method in METHODS.items() if not method.labels]
 IN_ROUNDS = ["k-means", *(name for name, method in METHODS.items() if method.labels)]
+
+
+def features(path, workdir, data_dir):
+    """Embeddings and labels of training and test images, made where there are none."""
+    if path is None:
+        return embedded(workdir, data_dir)
+    if not path.exists():
+        np.savez(path, *embedded(workdir, data_dir))
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
 
 
 def embedded(workdir, data_dir):
@@ -128,12 +139,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", required=True, help="A run that has ended.")
     parser.add_argument("--data_dir", help="Where TensorFlow data sets are prepared.")
+    parser.add_argument(
+        "--features",
+        type=pathlib.Path,
+        help="A .npz file that keeps the embeddings for the next time.",
+    )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budgets", type=numbers, default=[10, 20, 40, 100])
     parser.add_argument("--firsts", type=numbers, default=[10, 20, 40])
     parser.add_argument("--rounds", type=numbers, default=[40, 70, 100])
     arguments = parser.parse_args()
-    pool = Pool(*embedded(arguments.workdir, arguments.data_dir))
+    kept = arguments.features, arguments.workdir, arguments.data_dir
+    pool = Pool(*features(*kept))
     print(
         f"pool of {len(pool.embeddings):,}, test of {len(pool.test_y):,}, "
         f"{arguments.seeds} seeds; accuracy in %"
