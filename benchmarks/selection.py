@@ -135,7 +135,7 @@ def table_in_rounds(pool, firsts, rounds, seeds):
 
 
 def main():
-    numbers = lambda text: [int(number) for number in text.split(",")]  # noqa: E731
+    numbers = lambda text: [int(n) for n in text.split(",") if n]  # noqa: E731
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", required=True, help="A run that has ended.")
     parser.add_argument("--data_dir", help="Where TensorFlow data sets are prepared.")

@@ -49,10 +49,17 @@ def typi_clust(pool, count):
     strategy = extra.strategy(
         "TypiClust", pool.seed, cluster_algo=algorithm, cluster_algo_dict=settings
     )
+    free = np.flatnonzero(~pool.covered)
     # It only asks which files have a label.
     labels = np.where(pool.covered, 0.0, np.nan)
     with clustering.no_warning_of_few_clusters():
-        places = strategy.query(pool.units, labels, batch_size=count)
+        try:
+            places = strategy.query(pool.units, labels, batch_size=count)
+        except UnboundLocalError:
+            # Version 1.0.1 raises it where files are so alike that the labels cover
+            # every cluster. The files that are left are then clustered alone.
+            own = strategy.query(pool.units[free], labels[free], batch_size=count)
+            places = free[own]
     # Of a cluster that turned out empty, it gives a file for the second time.
     places = list(dict.fromkeys(int(place) for place in places))
     return Chosen(
