@@ -37,7 +37,6 @@ def features(path, workdir, data_dir):
 
 def embedded(workdir, data_dir):
     """Embeddings and labels of a run's training and test images."""
-    start_tensorflow()
     from keras_twins import evaluation
     from keras_twins.runs import images
     from keras_twins.runs.run import Run
@@ -149,6 +148,7 @@ def main():
     parser.add_argument("--firsts", type=numbers, default=[10, 20, 40])
     parser.add_argument("--rounds", type=numbers, default=[40, 70, 100])
     arguments = parser.parse_args()
+    start_tensorflow()
     kept = arguments.features, arguments.workdir, arguments.data_dir
     pool = Pool(*features(*kept))
     print(
