@@ -43,5 +43,5 @@ class Chosen:
 
 def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Rows at length 1, float32; a row of zeros stays one."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True).astype(np.float32)
-    return rows.astype(np.float32) / np.where(lengths > 0, lengths, np.float32(1))
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
