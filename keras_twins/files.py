@@ -5,7 +5,7 @@ import csv
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keras_twins.types import StrPath
@@ -54,13 +54,13 @@ def write_json(path: StrPath, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2) + "\n")
 
 
-def write_csv(path: StrPath, rows: Iterable[Sequence[str]]) -> None:
+def write_csv(path: StrPath, rows: Iterable[Iterable[object]]) -> None:
     """Writes a CSV file that appears whole; file names in it need not be UTF-8."""
-    with whole(path) as beside:
-        with beside.open(
-            "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
-            csv.writer(file).writerows(rows)
+    with (
+        whole(path) as beside,
+        beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
+    ):
+        csv.writer(out).writerows(rows)
 
 
 def append_json_line(path: StrPath, data: Any) -> None:

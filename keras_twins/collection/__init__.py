@@ -1,4 +1,4 @@
-"""Embeddings of a collection: their files, what is near, duplicated and odd."""
+"""Embeddings of a collection: files, what is near, duplicated, odd, worth a label."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from keras_twins.collection.neighbours import Neighbours
     from keras_twins.collection.outlier_ranking import outliers
     from keras_twins.collection.quality import judge
+    from keras_twins.collection.selection import Selection, select
 
 __all__ = [
     "Embeddings",
     "IndexedNeighbours",
     "Neighbours",
+    "Selection",
     "duplicates",
     "judge",
     "leaks",
     "measure_all",
     "outliers",
     "read",
+    "select",
     "write",
 ]
 
@@ -31,11 +34,13 @@ __all__ = [
 _MODULES = {
     "IndexedNeighbours": "index",
     "Neighbours": "neighbours",
+    "Selection": "selection",
     "duplicates": "duplicate_search",
     "judge": "quality",
     "leaks": "groups",
     "measure_all": "measures",
     "outliers": "outlier_ranking",
+    "select": "selection",
 }
 
 

@@ -33,6 +33,16 @@ class File(NamedTuple):
     modified: int
 
 
+def look_at(path: str) -> File:
+    """A file of this machine as it is now.
+
+    Raises:
+        OSError: for a file that has gone, or is in a closed folder.
+    """
+    status = os.stat(path)
+    return File(path, status.st_size, status.st_mtime_ns)
+
+
 class Search:
     """The images among files and folders, in a reproducible order.
 
@@ -95,11 +105,9 @@ class Search:
     def _looked_at(self, paths):
         for path in paths:
             try:
-                status = os.stat(path)
+                yield look_at(path)
             except OSError as error:
                 self.left_out.append((path, str(error.strerror)))
-            else:
-                yield File(path, status.st_size, status.st_mtime_ns)
 
     def _nothing(self):
         named = self._paths if isinstance(self._paths, Sequence) else ()

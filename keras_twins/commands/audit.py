@@ -17,9 +17,7 @@ from absl import flags as absl_flags
 
 from keras_twins import files, progress
 from keras_twins.commands import cli, embeddings_file, shared_flags
-from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
-from keras_twins.runs.workdir import Workdir
 
 
 def define_flags(flags):
@@ -37,11 +35,7 @@ def main(flags, paths):
     output = shared_flags.check_output(flags.output, ".html")
     if importlib.util.find_spec("jinja2") is None:
         raise InputError("the page needs jinja2: pip install 'keras-twins[report]'")
-    if flags.workdir:
-        found = _of_run(Workdir(flags.workdir))
-    else:
-        found = embeddings_file.read(flags.embeddings)
-        start_tensorflow(keras=False)
+    found = embeddings_file.open_files(flags)
     # They import TensorFlow.
     from keras_twins.collection.audit import audit, write_tables
     from keras_twins.report import audit_page
@@ -57,21 +51,6 @@ def main(flags, paths):
     for _, topic, text in audit_page.summary(audited):
         print(f"{topic:<12} {text}")
     print(f"{output}; duplicates.csv and outliers.csv are beside it")
-
-
-def _of_run(workdir):
-    """The embeddings of the images of a run, which are files."""
-    workdir.check_ended()  # Said before TensorFlow starts.
-    start_tensorflow()
-    from keras_twins.runs.run import Run  # It imports TensorFlow.
-
-    run = Run.read(workdir)
-    if run.train_source.paths is None:
-        raise InputError(
-            f"--workdir={workdir.path}: the images of {run.config.dataset} are not "
-            "files; audit needs a folder of files, or --embeddings"
-        )
-    return embeddings_file.of_run(run)
 
 
 def splits(columns):

@@ -25,6 +25,8 @@ COMMANDS = {
     "report": "one HTML page of a run, or of several side by side",
     "neighbours": "the images nearest to a query image",
     "audit": "duplicates, leaks, poor quality and outliers of a collection",
+    "select": "the files that are worth a label, and why",
+    "label": "a label for every file, from the labels so far",
     "export": "write a SavedModel that TF Serving serves",
     "serve": "an exported model over TF Serving's REST and gRPC interfaces",
     "embed": "embeddings of image files, from an exported model",

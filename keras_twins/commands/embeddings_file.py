@@ -1,11 +1,16 @@
 """The embeddings that a command works on: those of `--embeddings` or of `--workdir`."""
 
+import os
+
+import numpy as np
 from absl import flags as absl_flags
 
-from keras_twins import collection
+from keras_twins import collection, listing
 from keras_twins.collection.finite import count_other
 from keras_twins.commands import shared_flags
+from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
+from keras_twins.runs.workdir import Workdir
 
 
 def define_flags(flags):
@@ -48,6 +53,40 @@ def read(path):
     return found
 
 
+def open_files(flags):
+    """The embeddings of files that `--embeddings` or `--workdir` names.
+
+    TensorFlow has started on return.
+
+    Args:
+        flags: `FlagValues`, as `define_flags` defines them.
+
+    Returns:
+        `keras_twins.collection.Embeddings` with the paths of files.
+
+    Raises:
+        InputError: as `check_flags`, `read` and `of_run`, or for a run whose images are
+            not files.
+    """
+    check_flags(flags)
+    if not flags.workdir:
+        found = read(flags.embeddings)
+        start_tensorflow(keras=False)
+        return found
+    workdir = Workdir(flags.workdir)
+    workdir.check_ended()  # Said before TensorFlow starts.
+    start_tensorflow()
+    from keras_twins.runs.run import Run  # It imports TensorFlow.
+
+    run = Run.read(workdir)
+    if run.train_source.paths is None:
+        raise InputError(
+            f"--workdir={workdir.path}: the images of {run.config.dataset} are not "
+            "files; give a run on a folder of files, or --embeddings"
+        )
+    return of_run(run)
+
+
 def of_run(run):
     """The embeddings of a run's images, which its workdir keeps.
 
@@ -75,3 +114,22 @@ def _check_finite(where, found, remedy):
             f"{where}: {wrong} of {len(found.embeddings)} rows hold NaN or infinity; "
             f"{remedy}"
         )
+
+
+def to_choose(paths):
+    """Which files can be looked at, and so be chosen.
+
+    Args:
+        paths: list of N str.
+
+    Returns:
+        `(N,)` bool array, the files that are there; all where none is. And a list of
+        sentences on the others.
+    """
+    there = np.array([os.path.exists(path) for path in paths])
+    moved = listing.counted(len(paths) - int(there.sum()), "file")
+    if there.all():
+        return there, []
+    if there.any():
+        return there, [f"{moved} of {len(paths):,} no longer there: not chosen"]
+    return ~there, [f"{moved} no longer there: chosen by their embeddings alone"]

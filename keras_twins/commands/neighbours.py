@@ -118,10 +118,10 @@ def _queries(paths, among):
         if path in known or os.path.isfile(path):
             queries.append(path)  # One of the collection may have gone.
             continue
-        found, ignored = images.find([path])
-        if ignored:
-            progress.say(f"neighbours: {listing.say_ignored(ignored)}")
-        queries += found
+        found = images.Search([path])
+        queries += [file.path for file in found]
+        if found.ignored:
+            progress.say(f"neighbours: {listing.say_ignored(found.ignored)}")
     return queries
 
 

@@ -1,6 +1,7 @@
 """Classes by a table of labels: a CSV file of paths and labels."""
 
 import csv
+import dataclasses
 import os
 
 import numpy as np
@@ -13,6 +14,25 @@ from keras_twins.errors import InputError
 _DELIMITERS = ",;\t"
 _PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image")
 _LABEL_COLUMNS = ("label", "class", "category")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What a table says of some images.
+
+    Attributes:
+        labels: dict from the index of an image to its label, which is not empty.
+        names: tuple of str, all labels of the table, in order.
+        others: int, how many rows name a file that is there and none of the images.
+        missing: int, how many rows name a file that is not there.
+        several: str, the first image with several labels, and these; else empty.
+    """
+
+    labels: dict[int, str]
+    names: tuple[str, ...]
+    others: int
+    missing: int
+    several: str
 
 
 def read(path, roots, files):
@@ -31,41 +51,67 @@ def read(path, roots, files):
     Raises:
         InputError: for a table that cannot be read.
     """
-    rows = _rows(path)
+    table = match(path, roots, files, "--config.labels")
+    if table.several:
+        return None, [
+            f"no classes: {path} gives {table.several}, not one class per image"
+        ]
+    numbers = numbered(table, len(files))
+    notes = []
+    if table.missing:
+        rows_missing = listing.counted(table.missing, "row")
+        notes.append(f"{rows_missing} of {path} without the file that is named")
+    if len(table.labels) < len(files):
+        without = listing.counted(len(files) - len(table.labels), "image")
+        notes.append(f"{without} without a label in {path}")
+    if not table.labels:
+        return None, [f"no classes: {path} names none of the images", *notes]
+    return Classes(table.names, numbers, notes), []
+
+
+def match(path, roots, files, flag):
+    """Reads a table and finds its images.
+
+    Args:
+        path, roots, files: as for `read`.
+        flag: str, the flag that names the table, for messages.
+
+    Returns:
+        `Table`.
+
+    Raises:
+        InputError: for a table that cannot be read.
+    """
+    rows = _rows(path, flag)
     roots = [os.path.dirname(os.path.abspath(path)), *roots]
     place = {os.path.abspath(file): index for index, file in enumerate(files)}
-    labels, missing = {}, 0
+    labels, others, missing, several = {}, 0, 0, ""
     for file, label in rows:
         file = file.replace("\\", "/")
         candidates = [os.path.abspath(os.path.join(root, file)) for root in roots]
         known = [candidate for candidate in candidates if candidate in place]
         if known:
             index = place[known[0]]
-            if label and labels.setdefault(index, label) != label:
-                return None, [
-                    f"no classes: {path} gives {file} several labels "
-                    f"({labels[index]}, {label}), not one class per image"
-                ]
+            if label and labels.setdefault(index, label) != label and not several:
+                several = f"{file} several labels ({labels[index]}, {label})"
         elif not any(map(os.path.exists, candidates)):
             missing += 1
+        else:
+            others += 1
     names = _sorted_names({label for _, label in rows if label})
-    number = {name: index for index, name in enumerate(names)}
-    numbers = np.full(len(files), NONE, np.int64)
-    for index, label in labels.items():
+    return Table(labels, tuple(names), others, missing, several)
+
+
+def numbered(table, count):
+    """The class of each of `count` images as a number, int64; `NONE` without one."""
+    number = {name: index for index, name in enumerate(table.names)}
+    numbers = np.full(count, NONE, np.int64)
+    for index, label in table.labels.items():
         numbers[index] = number[label]
-    notes = []
-    if missing:
-        rows_missing = listing.counted(missing, "row")
-        notes.append(f"{rows_missing} of {path} without the file that is named")
-    if len(labels) < len(files):
-        without = listing.counted(len(files) - len(labels), "image")
-        notes.append(f"{without} without a label in {path}")
-    if not labels:
-        return None, [f"no classes: {path} names none of the images", *notes]
-    return Classes(tuple(names), numbers, notes), []
+    return numbers
 
 
-def _rows(path):
+def _rows(path, flag):
     """The rows of a table, pairs of file and label."""
     try:
         # Spreadsheets write a byte-order mark, which is not a part of the first name.
@@ -73,7 +119,7 @@ def _rows(path):
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"--config.labels={path} cannot be read: {reason}") from error
+        raise InputError(f"{flag}={path} cannot be read: {reason}") from error
     lines = [line for line in lines if line.strip()]
     delimiter = max(_DELIMITERS, key=lambda mark: _columns(lines[:20], mark))
     rows = [
@@ -88,7 +134,7 @@ def _rows(path):
     else:
         has = ", ".join(rows[0]) if rows else "nothing"
         raise InputError(
-            f"--config.labels={path}: expected the columns path and label, separated "
+            f"{flag}={path}: expected the columns path and label, separated "
             f"by comma, semicolon or tab; its first line has: {has}"
         )
     return [(row[at[0]], row[at[1]]) for row in rows if len(row) > max(at)]

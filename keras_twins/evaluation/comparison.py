@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_twins.errors import InputError
+from keras_twins.evaluation.chosen import chosen_label_accuracy
 from keras_twins.evaluation.embedding import Encoder, embed
 from keras_twins.evaluation.fine_tuning import finetune
 from keras_twins.evaluation.knn import check_settings, knn_accuracy
@@ -20,6 +21,7 @@ from keras_twins.evaluation.probe import (
     linear_probe,
 )
 from keras_twins.evaluation.rows import (
+    CHOSEN,
     MOST_FREQUENT,
     TOP,
     Row,
@@ -191,6 +193,11 @@ def _row(name, data, settings, frozen, temperature, tune):
         "few_label_probe",
         lambda: _few_label_probes(data, settings.few, **frozen),
     )
+    chosen = None
+    if len(data.train_y) > CHOSEN:
+        chosen = measured(
+            reasons, "chosen_probe", lambda: _chosen_label_probes(data, frozen["seed"])
+        )
     tuned = {
         percentage: measured(
             reasons,
@@ -210,6 +217,8 @@ def _row(name, data, settings, frozen, temperature, tune):
         ),
         few_label_probe=float(np.mean(draws)) if draws else None,
         few_label_interval=interval(draws) if draws else None,
+        chosen_probe=float(np.mean(chosen)) if chosen else None,
+        chosen_interval=interval(chosen) if chosen else None,
         k=settings.k,
         few=settings.few,
         fine_tuned={share: found for share, found in tuned.items() if found},
@@ -229,6 +238,13 @@ def _few_label_probes(data, few, seed, protocol):
         chosen = data.train_x[drawn], data.train_y[drawn], data.test_x, data.test_y
         accuracies.append(linear_probe(*chosen, seed=draw, protocol=protocol))
     return accuracies
+
+
+def _chosen_label_probes(data, seed):
+    return [
+        chosen_label_accuracy(*data.arrays, CHOSEN, seed=draw)
+        for draw in range(seed, seed + _DRAWS)
+    ]
 
 
 def _fine_tuned(tune, percentage, seed):

@@ -13,6 +13,9 @@ MOST_FREQUENT = "most frequent class"
 TOP = 5
 _PROBES = ("linear_probe", "few_label_probe")
 
+# How many labels are chosen for the probe that sees chosen ones.
+CHOSEN = 40
+
 _Value = TypeVar("_Value")
 
 
@@ -50,6 +53,10 @@ class Row:
             None for five classes or fewer.
         few_label_interval: float, half the width of the 95 % interval of
             `few_label_probe` over its draws; None where it was not measured.
+        chosen_probe: float in 0..1, accuracy of the linear head that saw `CHOSEN`
+            labels, which `keras_twins.collection.select` chose; the mean of five
+            draws. None where there are no more training images than that.
+        chosen_interval: float, half the width of its 95 % interval.
         fine_tuned: dict from a percentage of the labels, such as "10", to a dict of
             `accuracy` and `interval`, the same of fine-tuned encoders. A percentage
             that could not be measured is not in it.
@@ -67,6 +74,8 @@ class Row:
     few: int
     knn_top5: float | None = None
     few_label_interval: float | None = None
+    chosen_probe: float | None = None
+    chosen_interval: float | None = None
     fine_tuned: dict[str, Any] = dataclasses.field(default_factory=dict)
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -114,6 +123,7 @@ def most_frequent(train_y: np.ndarray, test_y: np.ndarray, settings: Settings) -
         k=settings.k,
         few=settings.few,
         knn_top5=top if len(classes) > TOP else None,
+        chosen_probe=share if len(train_y) > CHOSEN else None,
         fine_tuned={
             percentage: {"accuracy": share, "interval": None}
             for percentage in settings.percentages
@@ -191,5 +201,6 @@ _TITLES = {
     "knn_top5": "kNN top-5",
     "linear_probe": "linear probe",
     "few_label_probe": "probe with few labels",
+    "chosen_probe": f"{CHOSEN} labels, chosen",
     "fine_tuned": "fine-tuned",
 }

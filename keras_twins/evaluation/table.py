@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from keras_twins.evaluation.rows import Row, footnotes
+from keras_twins.evaluation.rows import CHOSEN, Row, footnotes
 
 
 def cells(rows):
@@ -31,6 +31,15 @@ def cells(rows):
             lambda row: _percent(row["few_label_probe"], row.get("few_label_interval")),
         )
     )
+    if any(row.get("chosen_probe") is not None for row in rows):
+        columns.append(
+            (
+                f"{CHOSEN} labels, chosen",
+                lambda row: _percent(
+                    row.get("chosen_probe"), row.get("chosen_interval")
+                ),
+            )
+        )
     for share in _shares(rows):
         columns.append((f"fine-tuned, {share} % of labels", _fine_tuned(share)))
     return [[title for title, _ in columns]] + [

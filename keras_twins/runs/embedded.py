@@ -1,5 +1,6 @@
 """The embeddings of a run's images, made once and kept in its folder."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -124,10 +125,11 @@ def _fingerprint(run, sources):
 def _identity(source):
     if source.paths is None:
         return source.identity()
-    found, _ = look_at(source.paths)
     digest = hashlib.sha256(source.identity().encode())
-    for file in found:
-        digest.update(f"{file.size} {file.modified}\n".encode())
+    for path in source.paths:
+        with contextlib.suppress(OSError):  # Reading says that it has gone.
+            file = look_at(path)
+            digest.update(f"{file.size} {file.modified}\n".encode())
     return digest.hexdigest()
 
 

@@ -70,6 +70,19 @@ def test_rows_are_what_the_measures_say():
     )
 
 
+def test_chosen_labels_are_measured_where_there_is_a_choice():
+    train, test = datasets()
+    encoders = {"raw pixels": evaluation.raw_pixels, "blind": blind}
+    frequent, pixels, unseeing = evaluation.compare(encoders, train, test, k=20)
+    assert frequent.chosen_probe == frequent.knn
+    assert pixels.chosen_probe > unseeing.chosen_probe + 0.2
+    assert pixels.chosen_interval > 0
+    assert "40 labels, chosen" in tabled([frequent, pixels, unseeing])
+    rows = evaluation.compare(encoders, datasets(train=40)[0], test, k=20)
+    assert {row.chosen_probe for row in rows} == {None}
+    assert "chosen" not in tabled(rows)
+
+
 def test_a_small_training_set_is_evaluated_with_what_there_is():
     train, test = datasets(train=24)
     _, row = evaluation.compare({"raw": evaluation.raw_pixels}, train, test)
