@@ -10,7 +10,16 @@ import pytest
 import tensorflow as tf
 
 import keras_twins as kt
-from benchmarks.note import charts, dependence, driver, page, rows, summary, tables
+from benchmarks.note import (
+    charts,
+    cost,
+    dependence,
+    driver,
+    page,
+    rows,
+    summary,
+    tables,
+)
 from benchmarks.note.images import Images
 from benchmarks.note.methods import METHODS, Maximised, WithoutAsymmetry
 from keras_twins import files
@@ -110,6 +119,13 @@ def test_a_training_leaves_a_file_and_is_not_done_again(tmp_path, data, capsys):
     assert len(driver.read(tmp_path)) == len(results) + 1
 
 
+def test_methods_take_turns_and_the_building_of_the_graph_is_not_counted(data):
+    found = cost.measure(data, ("simclr",), rows.SCALES["tiny"], steps=2)
+    assert [len(rounds) for rounds in found["milliseconds"].values()] == [5]
+    assert cost.median(found, "simclr") > 0
+    assert cost.median(found, "vicreg") is None
+
+
 def test_a_training_that_diverged_is_one_that_collapsed(data):
     encoder = kt.models.residual_encoder((32, 32, 3), "small", (4, 4), (0, 0))
     model = kt.models.Twins(encoder, kt.models.projector(4, (8,)))
@@ -183,7 +199,7 @@ def test_without_asymmetry_takes_away_what_it_says_and_nothing_else():
 
 
 def test_the_page_is_that_of_its_results():
-    found = summary.Found(driver.read(ROOT / "results" / "note" / "runs"))
+    found = driver.found_in(ROOT / "results" / "note")
     command = "run `make reproduce ROWS=note` or its --table"
     text = (ROOT / "docs" / "note.md").read_text("utf-8")
     assert page.fill(text, found) == text, command
@@ -195,11 +211,11 @@ def test_the_page_is_that_of_its_results():
 
 def test_a_page_without_a_table_is_refused():
     with pytest.raises(ValueError, match="no block <!-- note/"):
-        page.fill("no block", summary.Found({}))
+        page.fill("no block", summary.Found({}, {}))
 
 
 def test_without_results_every_cell_says_so():
-    found = summary.Found({})
+    found = summary.Found({}, {})
     for name, table in tables.BLOCKS.items():
         if name != "searched":
             assert tables.NOT_RUN in table(found), name
@@ -211,15 +227,9 @@ def test_means_have_intervals_and_differences_are_seed_by_seed():
         for row, values in (("a", (0.5, 0.6, 0.7)), ("b", (0.4, 0.5, 0.6)))
         for seed, knn in enumerate(values)
     }
-    found = summary.Found(results)
+    found = summary.Found(results, {})
     assert found.mean("a", "knn") == pytest.approx((0.6, 0.248414))
     assert found.difference("a", "b", "knn") == pytest.approx((0.1, 0.0), abs=1e-9)
-    a = results["a-seed0"]
-    a["history"] = [
-        {"images": images, "training_cpu_seconds": seconds}
-        for images, seconds in ((0, 0.0), (1000, 9.0), (3000, 11.0))
-    ]
-    assert summary.Found({"a": a}).cost("a") == (1.0, None)
     assert tables.percent(found.mean("a", "knn")) == "60.00 ± 24.84"
     assert tables.percent(found.mean("c", "knn")) == "not run"
 

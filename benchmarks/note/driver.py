@@ -10,10 +10,14 @@ import time
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-from benchmarks.note import images, page, training
+from benchmarks.note import cost, images, page, training
 from benchmarks.note.rows import FULL, cells, next_job
+from benchmarks.note.summary import Found
 from keras_twins import files
 from keras_twins.training import make_deterministic
+
+# What `results/note/` has.
+_RUNS, _COST = "runs", "cost.json"
 
 
 def main(arguments, root):
@@ -23,22 +27,20 @@ def main(arguments, root):
         arguments: `argparse.Namespace` of benchmarks/reproduce/__main__.py.
         root: path of the repository.
     """
-    runs = root / "results" / "note" / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    folder = root / "results" / "note"
+    (folder / _RUNS).mkdir(parents=True, exist_ok=True)
+    read_images = functools.cache(
+        functools.partial(images.Images.read, arguments.data_dir or None)
+    )
     if not arguments.table:
-        asked = (
-            cells(arguments.seeds)
-            if arguments.rows == "note"
-            else [(row, seed) for seed in arguments.seeds for row in FULL]
-        )
-        asked = [cell for cell in asked if re.search(arguments.only, cell[0].name)]
-        if not asked:
-            raise SystemExit(f"--only={arguments.only} matches no row")
-        read_images = functools.partial(images.Images.read, arguments.data_dir or None)
-        # A GPU needs all processors for its views.
-        with _one_thread() if arguments.rows == "note" else contextlib.nullcontext():
-            train(asked, runs, read_images, arguments.minutes)
-    page.write(read(runs), root / "docs" / "note.md")
+        asked = _asked(arguments)
+        if arguments.rows == "note":
+            with _one_thread():
+                _measure_cost(folder, read_images)
+                train(asked, folder / _RUNS, read_images, arguments.minutes)
+        else:  # A GPU needs all processors for its views.
+            train(asked, folder / _RUNS, read_images, arguments.minutes)
+    page.write(found_in(folder), root / "docs" / "note.md")
     print(f"written to {root / 'docs' / 'note.md'}")
 
 
@@ -52,13 +54,11 @@ def train(asked, runs, read_images, minutes=math.inf):
         minutes: float, after which no further training begins.
     """
     ends = time.monotonic() + 60 * minutes
-    data = None
     while job := next_job(asked, read(runs)):
         if time.monotonic() >= ends:
             print(f"{minutes:g} minutes are over; the same command goes on")
             return
-        data = data or read_images()
-        found = training.run(job, data)
+        found = training.run(job, read_images())
         files.write_text(runs / f"{job.name}.json", json.dumps(found) + "\n")
         print(
             f"{job.name}: kNN {100 * found['knn']:.2f} %, "
@@ -69,6 +69,17 @@ def train(asked, runs, read_images, minutes=math.inf):
     print("nothing is left to train")
 
 
+def found_in(folder):
+    """What came out, as `benchmarks.note.summary.Found`.
+
+    Args:
+        folder: path of `results/note/`.
+    """
+    path = folder / _COST
+    cost_of_steps = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return Found(read(folder / _RUNS), cost_of_steps)
+
+
 def read(runs):
     """What came out, by the name of the training.
 
@@ -77,6 +88,25 @@ def read(runs):
     """
     paths = sorted(runs.glob("[!.]*.json"))
     return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
+
+
+def _asked(arguments):
+    """`(row, seed)` in the order of training."""
+    if arguments.rows == "note":
+        asked = cells(arguments.seeds)
+    else:
+        asked = [(row, seed) for seed in arguments.seeds for row in FULL]
+    asked = [cell for cell in asked if re.search(arguments.only, cell[0].name)]
+    if not asked:
+        raise SystemExit(f"--only={arguments.only} matches no row")
+    return asked
+
+
+def _measure_cost(folder, read_images):
+    """Writes what a step of each method costs, once."""
+    if not (folder / _COST).exists():
+        measured = cost.measure(read_images())
+        files.write_text(folder / _COST, json.dumps(measured) + "\n")
 
 
 @contextlib.contextmanager

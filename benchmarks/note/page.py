@@ -8,7 +8,6 @@ import re
 from benchmarks.note import charts, tables
 from benchmarks.note.methods import METHODS
 from benchmarks.note.rows import BATCH_SIZES, BATCHED, SIDE_BY_SIDE, batch_row
-from benchmarks.note.summary import Found
 from keras_twins import files
 
 _BLOCK = re.compile(r"<!-- note/(\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -23,14 +22,13 @@ training images where a rate was chosen or checked.
 """
 
 
-def write(results, page):
+def write(found, page):
     """Writes all that is made from the results.
 
     Args:
-        results: dict, from the name of a job to what came out.
+        found: `benchmarks.note.summary.Found`.
         page: path of docs/note.md, in whose repository `results/note/` is.
     """
-    found = Found(results)
     folder = page.parent.parent / "results" / "note"
     files.write_text(folder / "table.md", every_row(found))
     for name, drawing in drawings(found).items():

@@ -19,10 +19,12 @@ class Found:
 
     Args:
         results: dict, from the name of a job to what came out.
+        cost: dict that `benchmarks.note.cost.measure` gave; empty where it did not run.
     """
 
-    def __init__(self, results):
+    def __init__(self, results, cost):
         self.results = results
+        self.cost = cost
         self._rows = collections.defaultdict(list)
         for found in sorted(results.values(), key=lambda f: f["job"]["seed"]):
             self._rows[found["job"]["row"]].append(found)
@@ -41,18 +43,6 @@ class Found:
         if not values:
             return None
         return float(np.mean(values)), interval(values)
-
-    def cost(self, row):
-        """`(mean, interval)` of core-milliseconds per image, once the graph is built.
-
-        The first measured epoch includes the building, and is left out.
-        """
-        values = []
-        for found in self.of(row):
-            begin, end = found["history"][1], found["history"][-1]
-            seconds = end["training_cpu_seconds"] - begin["training_cpu_seconds"]
-            values.append(1000 * seconds / (end["images"] - begin["images"]))
-        return (float(np.mean(values)), interval(values)) if values else None
 
     def difference(self, row, other, *path):
         """`(mean, interval)` of what a row has more than another, seed by seed."""

@@ -1,5 +1,6 @@
 """The tables of docs/note.md, one function per question."""
 
+from benchmarks.note import cost
 from benchmarks.note.methods import METHODS
 from benchmarks.note.rows import (
     BATCH_SIZES,
@@ -184,7 +185,9 @@ def levels(found):
 def side_by_side(found):
     """All methods at one budget."""
     lines = []
+    reference = cost.median(found.cost, "barlow_twins")
     for row in SIDE_BY_SIDE:
+        step = cost.median(found.cost, row)
         lines.append(
             [
                 METHODS[row].title,
@@ -192,13 +195,15 @@ def side_by_side(found):
                 percent(found.mean(row, "linear_probe")),
                 percent(found.difference(row, "barlow_twins", "knn"), signed=True),
                 number(found.mean(row, "training_cpu_seconds"), 0),
-                number(found.cost(row), 3),
+                f"{step:.3f}" if step else NOT_RUN,
+                f"{step / reference:.2f}" if step and reference else NOT_RUN,
                 number(found.mean(row, "peak_mb"), 0),
             ]
         )
     heads = [
         *("method", "kNN", "linear probe", "kNN less Barlow Twins"),
-        *("core-seconds", "core-ms per image", "memory, MB"),
+        *("core-seconds", "core-ms of a step per image", "of Barlow Twins'"),
+        "memory, MB",
     ]
     return _table(heads, lines)
 

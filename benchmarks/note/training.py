@@ -48,8 +48,8 @@ def run(job, data):
     keras.utils.set_random_seed(job.seed)
     method, scale = METHODS[job.method], job.scale
     steps = scale.images // job.batch_size
-    model = method.make(_encoder(scale), steps * scale.epochs)
-    model.compile(_optimizer(job.rate, steps * scale.epochs), loss=method.loss())
+    model = method.make(encoder(scale), steps * scale.epochs)
+    model.compile(optimizer(job.rate, steps * scale.epochs), loss=method.loss())
     watch = Watch(scale, data, held)
     model.fit(
         _batches(job, data),
@@ -167,7 +167,8 @@ def _finite(features):
     return np.nan_to_num(features, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _encoder(scale):
+def encoder(scale):
+    """The encoder of a `benchmarks.note.rows.Scale`."""
     if not scale.widths:
         return models.resnet18((32, 32, 3))
     return models.residual_encoder(
@@ -175,7 +176,8 @@ def _encoder(scale):
     )
 
 
-def _optimizer(rate, steps):
+def optimizer(rate, steps):
+    """AdamW with a warm-up to a rate and a cosine to 0, over so many steps."""
     warmup = round(_WARMUP * steps)
     schedule = CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
     return keras.optimizers.AdamW(schedule, weight_decay=_WEIGHT_DECAY)
