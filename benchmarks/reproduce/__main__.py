@@ -9,8 +9,8 @@ result in `results/reproduce/` is not done again; what was stopped goes on where
 After each run `results/table.md` is written anew; `--table` writes it and ends. After
 `--minutes` no further run begins.
 
-`--rows=note` and `--rows=note-full` are many short trainings in one process, by
-default of three seeds, for docs/note.md: see `benchmarks/note/`.
+`--rows=note` is many short trainings in one process, by default of three seeds, for
+docs/note.md; `--rows=note-full` is what a GPU must run for it. See `benchmarks/note/`.
 """
 
 import argparse
@@ -71,10 +71,12 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", choices=[*GROUPS, *NOTE], default="quick")
     parser.add_argument("--only", default="", help="Regular expression of row names.")
-    parser.add_argument("--seeds", help="Separated by commas; by default 0.")
+    parser.add_argument("--seeds", help="Separated by commas: 0,1,2.")
     parser.add_argument("--data_dir", help="Where TensorFlow data sets are prepared.")
     parser.add_argument("--runs", type=pathlib.Path, default="runs/reproduce")
-    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="Begin no run after them."
+    )
     parser.add_argument("--table", action="store_true", help="Write the table alone.")
     arguments = parser.parse_args()
     if arguments.seeds is None:
