@@ -74,11 +74,14 @@ bench: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest --hypothesis-profile=long $(shell find tests -name fuzz_test.py)
 
-# Rows of configurations and seeds into results/table.md, beside published figures.
+# Rows of configurations and seeds into results/table.md, beside published figures;
+# ROWS=note into docs/note.md. After MINUTES no further row begins.
 ROWS ?= quick
 DATA_DIR ?=
+reproduce: MINUTES = inf
 reproduce: $(VENV)/installed
-	$(BIN)/python -m benchmarks.reproduce --rows=$(ROWS) --data_dir=$(DATA_DIR)
+	$(BIN)/python -m benchmarks.reproduce --rows=$(ROWS) --data_dir=$(DATA_DIR) \
+	  --minutes=$(MINUTES)
 
 # Ten minutes of faults on real processes; `make drill MINUTES=1` for one round.
 MINUTES ?= 10
