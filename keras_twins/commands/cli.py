@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "one HTML page of a run, or of several side by side",
     "neighbours": "the images nearest to a query image",
     "audit": "duplicates, leaks, poor quality and outliers of a collection",
+    "explore": "the live page of a collection: map, neighbours, labels",
     "export": "write a SavedModel that TF Serving serves",
     "serve": "an exported model over TF Serving's REST and gRPC interfaces",
     "embed": "embeddings of image files, from an exported model",

@@ -1,15 +1,15 @@
 """The page of a run, opened in a browser as its reader does."""
 
-import base64
-import json
 import math
 import pathlib
 import shutil
 import sys
 import time
 
+import browsing
 import numpy as np
 import pytest
+from browsing import requests, wait_for
 
 from keras_twins.commands.report import write
 from keras_twins.errors import InputError
@@ -21,37 +21,11 @@ from keras_twins.runs.workdir import Workdir
 # Git ignores `runs/`: what a person may want to look at stays there after the tests.
 SCREENSHOTS = pathlib.Path(__file__).parents[2] / "runs" / "report_screenshots"
 
-_CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-_DRIVER = shutil.which("chromedriver")
-
 
 @pytest.fixture(scope="module")
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver")
-    if not (_CHROMIUM and _DRIVER):
-        pytest.skip(
-            "no browser: the test needs chromium and chromedriver on the PATH (Debian: "
-            "apt-get install chromium chromium-driver)"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = _CHROMIUM
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-    ):
-        options.add_argument(argument)
-    options.set_capability(
-        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
-    )
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
-    yield driver
-    driver.quit()
+    with browsing.browser("--disable-gpu") as driver:
+        yield driver
 
 
 def read(workdir):
@@ -71,49 +45,12 @@ def written(small_run, tmp_path_factory):
 
 
 def open_page(browser, path, width=1200, scheme="light"):
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)
-    browser.get(path.as_uri())
-    wait_for(browser, "document.body.dataset.drawn")
-
-
-def wait_for(browser, expression, seconds=30):
-    end = time.monotonic() + seconds
-    while not browser.execute_script(f"return {expression}"):
-        assert time.monotonic() < end, f"never: {expression}"
-        time.sleep(0.05)
-
-
-def requests(browser):
-    """The addresses that the page has asked for, beside those of its own data."""
-    messages = [
-        json.loads(entry["message"])["message"]
-        for entry in browser.get_log("performance")
-    ]
-    return [
-        m["params"]["request"]["url"]
-        for m in messages
-        if m["method"] == "Network.requestWillBeSent"
-        and not m["params"]["request"]["url"].startswith(("data:", "blob:"))
-    ]
+    browsing.open_page(browser, path.as_uri(), width, scheme)
 
 
 def screenshot(browser, name):
-    width, height = browser.execute_script(
-        "return [innerWidth, document.documentElement.scrollHeight]"
-    )
-    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-    taken = browser.execute_cdp_cmd(
-        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
-    )
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    (SCREENSHOTS / name).write_bytes(base64.b64decode(taken["data"]))
+    (SCREENSHOTS / name).write_bytes(browsing.screenshot(browser))
 
 
 @pytest.mark.parametrize("name", ["report.html", "compared.html"])

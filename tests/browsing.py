@@ -1,0 +1,92 @@
+"""A headless browser, as a reader of a page has one."""
+
+import base64
+import contextlib
+import json
+import shutil
+import time
+
+import pytest
+
+_CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
+_DRIVER = shutil.which("chromedriver")
+
+
+@contextlib.contextmanager
+def browser(*arguments):
+    """A scope with a driver of a browser; the test is skipped where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if not (_CHROMIUM and _DRIVER):
+        pytest.skip(
+            "no browser: the test needs chromium and chromedriver on the PATH (Debian: "
+            "apt-get install chromium chromium-driver)"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = _CHROMIUM
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        *arguments,
+    ):
+        options.add_argument(argument)
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def open_page(browser, address, width=1200, scheme="light"):
+    """Opens a page that says when it is drawn, and forgets what was logged before."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(address)
+    wait_for(browser, "document.body.dataset.drawn")
+
+
+def wait_for(browser, expression, seconds=30):
+    """Waits until an expression of the page is true."""
+    end = time.monotonic() + seconds
+    while not browser.execute_script(f"return {expression}"):
+        assert time.monotonic() < end, f"never: {expression}"
+        time.sleep(0.05)
+
+
+def requests(browser):
+    """The addresses that the page has asked for, beside those of its own data."""
+    messages = [
+        json.loads(entry["message"])["message"]
+        for entry in browser.get_log("performance")
+    ]
+    return [
+        m["params"]["request"]["url"]
+        for m in messages
+        if m["method"] == "Network.requestWillBeSent"
+        and not m["params"]["request"]["url"].startswith(("data:", "blob:"))
+    ]
+
+
+def screenshot(browser):
+    """The whole page as the bytes of a PNG."""
+    width, height = browser.execute_script(
+        "return [innerWidth, document.documentElement.scrollHeight]"
+    )
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    taken = browser.execute_cdp_cmd(
+        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+    )
+    return base64.b64decode(taken["data"])
