@@ -58,7 +58,7 @@ def open_page(browser, address, width=1200, scheme="light"):
     wait_for(browser, "document.body.dataset.drawn")
 
 
-def wait_for(browser, expression, seconds=30):
+def wait_for(browser, expression, seconds=60):
     """Waits until an expression of the page is true."""
     end = time.monotonic() + seconds
     while not browser.execute_script(f"return {expression}"):

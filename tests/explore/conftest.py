@@ -2,9 +2,11 @@
 
 import io
 
+import browsing
 import numpy as np
 import pytest
 from explored import NAMES, Client, serving
+from explored_page import mistakes
 from PIL import Image
 from planted import picture, save
 
@@ -78,3 +80,22 @@ def client(make_data):
     """A client of the server of the whole page."""
     with serving(make_data(selected=[3, 5])) as port:
         yield Client(port)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # WebGL without a graphics card.
+    with browsing.browser("--enable-unsafe-swiftshader") as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(browser, make_data):
+    """The page, which has logged nothing and asked nobody else when the test ends."""
+    with serving(make_data(selected=[3, 5])) as port:
+        address = f"http://127.0.0.1:{port}/"
+        browsing.open_page(browser, address)
+        yield browser
+        assert mistakes(browser) == []
+        assert all(asked.startswith(address) for asked in browsing.requests(browser))
+        browser.get("about:blank")
