@@ -59,7 +59,7 @@ def test_says_what_is_missing_and_goes_on(embedded, tmp_path, capsys):
         f"1 row of {labels} without an embedding; kept",
         f"2 rows of {selected} without an embedding",
         "1 file no longer there; shown without pictures",
-        f"7 files; PCA map, kept in {embedded / 'e.npz.map.npz'}",
+        f"7 files; the map is PCA, kept in {embedded / 'e.npz.map.npz'}",
     ]
     assert np.frombuffer(data.selected(), "<i4").tolist() == [2]
     picture_bytes = (embedded / "4.png").read_bytes()

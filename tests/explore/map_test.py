@@ -13,6 +13,7 @@ from explored_page import (
     table,
     text,
     view,
+    wait_for_left,
     wait_for_title,
 )
 
@@ -59,7 +60,7 @@ def test_a_lasso_becomes_a_list_and_a_label_atable(page, tmp_path, pictures):
     mouse(page, "mousePressed", x, y)
     mouse(page, "mouseMoved", x + 60, y)
     mouse(page, "mouseReleased", x + 60, y)
-    wait_for(page, f"LEFT < {before[0]}")
+    wait_for_left(page, "<", before[0])
 
 
 def test_a_filter_lists_what_matches_and_dims_the_rest(page):
@@ -80,12 +81,12 @@ def test_a_filter_lists_what_matches_and_dims_the_rest(page):
 def test_the_buttons_of_the_map_zoom(page):
     whole = view(page)
     click(page, "#closer")
-    wait_for(page, f"LEFT > {whole[0]}")
+    wait_for_left(page, ">", whole[0])
     click(page, "#farther")
     click(page, "#farther")
-    wait_for(page, f"LEFT < {whole[0]}")
+    wait_for_left(page, "<", whole[0])
     click(page, "#whole")
-    wait_for(page, f"LEFT === {whole[0]}")
+    wait_for_left(page, "===", whole[0])
     assert view(page) == whole
 
 
@@ -113,4 +114,4 @@ def test_it_is_used_by_keyboard(page, tmp_path, pictures):
     run(page, "document.getElementById('map').focus()")
     whole = view(page)
     press(page, "+", "arrow_right", "arrow_up", "-", "0")
-    wait_for(page, f"LEFT === {whole[0]}")
+    wait_for_left(page, "===", whole[0])
