@@ -74,6 +74,7 @@ def main(flags, paths):
         # It needs the extra.
         from keras_twins.explore import server
 
+        bound.listen()  # From now on, a browser waits instead of being refused.
         address = f"http://{_HOST}:{bound.getsockname()[1]}/"
         print(f"{address} shows the page; Ctrl-C stops", flush=True)
         server.serve(data, bound)

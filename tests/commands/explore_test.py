@@ -24,19 +24,16 @@ from keras_twins.serving import local
 def embedded(tmp_path_factory):
     """A model, six pictures that it embedded, and one file that has moved."""
     place = tmp_path_factory.mktemp("explored")
-    export.export_saved_model(_encoder(4), place / "embedder", image_size=8)
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 3))
+    encoder = keras.Model(image, keras.layers.Dense(4)(keras.layers.Flatten()(image)))
+    export.export_saved_model(encoder, place / "embedder", image_size=8)
     paths = save(place, {f"{n}.png": picture(n) for n in range(6)})
     rows = local.ExportedModel(place / "embedder" / "1").embed(paths)
     collection.write(
         place / "e.npz", np.concatenate([rows, rows[:1]]), [*paths, "gone.png"]
     )
     return place
-
-
-def _encoder(width, seed=0):
-    keras.utils.set_random_seed(seed)
-    image = keras.Input((8, 8, 3))
-    return keras.Model(image, keras.layers.Dense(width)(keras.layers.Flatten()(image)))
 
 
 def _open(embeddings, **given):
@@ -101,12 +98,15 @@ def test_refuses_bad_input(embedded, tmp_path, rng):
 
 
 def test_refuses_another_model(embedded, tmp_path):
-    for folder, encoder in (("wide", _encoder(5)), ("other", _encoder(4, seed=1))):
-        export.export_saved_model(encoder, tmp_path / folder, image_size=8)
-    with pytest.raises(InputError, match="of width 5; those .* have a width of 4"):
-        _open(embedded / "e.npz", model_dir=tmp_path / "wide")
-    with pytest.raises(InputError, match="gives other embeddings .*give the model"):
-        _open(embedded / "e.npz", model_dir=tmp_path / "other")
+    found = collection.read(embedded / "e.npz")
+    wider = np.pad(found.embeddings, ((0, 0), (0, 1)))
+    for rows, match in (
+        (wider, "of width 4; those .* have a width of 5"),
+        (-found.embeddings, r"gives other embeddings .*cosine -1.00.*give the model"),
+    ):
+        collection.write(tmp_path / "e.npz", rows, found.paths)
+        with pytest.raises(InputError, match=match):
+            _open(tmp_path / "e.npz", model_dir=embedded / "embedder")
 
 
 def test_a_taken_port_is_one_line(embedded):
