@@ -106,7 +106,7 @@ function showLegend() {
   });
   if (selected.length) {
     entries.push(entry("to label", selected.length, "--warning", () => showList("To label", selected)));
-    entries.at(-1).classList.add("square");
+    entries.at(-1).classList.add("selected");
   }
   $("legend").replaceChildren(...entries.filter(Boolean));
 }

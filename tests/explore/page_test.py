@@ -61,7 +61,7 @@ def test_names_cannot_become_part_of_the_page(page):
 
 
 def test_the_selection_of_select_is_marked_and_listed(page):
-    click(page, "#legend .square button")
+    click(page, "#legend .selected button")
     wait_for(page, "document.querySelectorAll('.tile').length === 2")
     assert listed(page) == [3, 5]
 
@@ -124,7 +124,7 @@ def test_without_a_model_it_says_so(browser, make_data):
         assert not button.is_enabled() and "--model_dir" in button.get_attribute(
             "title"
         )
-        assert not run(browser, "return document.querySelector('#legend .square')")
+        assert not run(browser, "return document.querySelector('#legend .selected')")
         browser.get("about:blank")
 
 
