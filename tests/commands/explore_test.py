@@ -126,15 +126,18 @@ def test_it_serves_until_it_is_told_to_stop(embedded, number):
         stderr=subprocess.PIPE,
         text=True,
     )
-    said = ""
-    for line in process.stdout:
-        said += line
-        if "Ctrl-C" in line:
-            break
-    address = re.search(r"http://127\.0\.0\.1:\d+/", said)[0]
-    with urllib.request.urlopen(address) as answer:
-        assert b"<title>Explore</title>" in answer.read()
-    process.send_signal(number)
-    rest, errors = process.communicate(timeout=60)
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        address = re.search(r"http://127\.0\.0\.1:\d+/", said)[0]
+        with urllib.request.urlopen(address) as answer:
+            assert b"<title>Explore</title>" in answer.read()
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0 and rest == ""
     assert "Traceback" not in errors
