@@ -18,7 +18,8 @@ DRAWING = ROOT / "docs" / "house.svg"
 ROOMS = (
     *("ground", "distribution", "losses", "optimizers", "augment", "decode"),
     *("models", "data", "collection", "configs", "export", "serving"),
-    *("evaluation", "runs", "callbacks", "training", "report", "commands"),
+    *("evaluation", "runs", "callbacks", "training", "report", "explore"),
+    "commands",
 )
 
 # Where each room stands in the drawing: column and row.
@@ -26,6 +27,7 @@ _PLACES = {
     "commands": (2.4, 0),
     "training": (0.9, 1),
     "report": (2.4, 1),
+    "explore": (4.0, 1),
     "callbacks": (0.4, 2),
     "runs": (1.6, 2),
     "evaluation": (0.9, 3),

@@ -20,9 +20,9 @@ class Addresses:
     def __init__(self, host, rest_port, grpc_port):
         self._host = host
         self._grpc_port = grpc_port
-        self.rest = _bind("--rest_port", host, rest_port)
+        self.rest = bind("--rest_port", host, rest_port)
         # gRPC opens its own socket and cannot say why that failed.
-        _bind("--grpc_port", host, grpc_port).close()
+        bind("--grpc_port", host, grpc_port).close()
 
     def open_grpc(self, server):
         """Opens the port of a `grpc.aio.Server`; returns its number."""
@@ -39,13 +39,22 @@ class Addresses:
         return f"grpc://{_joined(self._host, port)}"
 
 
-def _bind(flag, host, port):
+def bind(flag, host, port):
+    """A socket that is bound to a port; 0 takes any that is free.
+
+    Raises:
+        InputError: naming the flag, if there is no such host, or the port is taken.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
         bound = socket.socket(family)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
         return bound
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error

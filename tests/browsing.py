@@ -1,6 +1,7 @@
 """A browser that opens pages as their readers do, for the tests of pages."""
 
 import base64
+import contextlib
 import json
 import pathlib
 import shutil
@@ -8,8 +9,11 @@ import time
 
 import pytest
 
+DRAWN = "document.body.dataset.drawn"
+"""What is true of a page that has drawn its charts."""
+
 # Git ignores `runs/`: what a person may want to look at stays there after the tests.
-SCREENSHOTS = pathlib.Path(__file__).parents[1] / "runs" / "report_screenshots"
+SCREENSHOTS = pathlib.Path(__file__).parents[1] / "runs" / "screenshots"
 
 _CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
@@ -18,8 +22,9 @@ _CHROMIUM = next(
 _DRIVER = shutil.which("chromedriver")
 
 
-def started():
-    """Yields a browser, which ends behind it."""
+@contextlib.contextmanager
+def browser(*arguments):
+    """A scope with a driver of a browser; the test is skipped where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")
     if not (_CHROMIUM and _DRIVER):
         pytest.skip(
@@ -31,20 +36,23 @@ def started():
     for argument in (
         "--headless=new",
         "--no-sandbox",
-        "--disable-gpu",
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
+        *arguments,
     ):
         options.add_argument(argument)
     options.set_capability(
         "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
     )
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
-    yield driver
-    driver.quit()
+    try:
+        yield driver
+    finally:
+        driver.quit()
 
 
-def open_page(browser, path, width=1200, scheme="light"):
+def open_page(browser, address, width=1200, scheme="light"):
+    """Opens a page, and forgets what was logged before."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -53,10 +61,11 @@ def open_page(browser, path, width=1200, scheme="light"):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     for kind in ("browser", "performance"):
         browser.get_log(kind)
-    browser.get(path.as_uri())
+    browser.get(address)
 
 
-def wait_for(browser, expression, seconds=30):
+def wait_for(browser, expression, seconds=60):
+    """Waits until an expression of the page is true."""
     end = time.monotonic() + seconds
     while not browser.execute_script(f"return {expression}"):
         assert time.monotonic() < end, f"never: {expression}"
@@ -78,6 +87,7 @@ def requests(browser):
 
 
 def screenshot(browser, name):
+    """Keeps a picture of the whole page."""
     width, height = browser.execute_script(
         "return [innerWidth, document.documentElement.scrollHeight]"
     )

@@ -53,7 +53,8 @@ def converted_images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser():
     """A browser; a test is skipped where there is none."""
-    yield from browsing.started()
+    with browsing.browser("--disable-gpu") as driver:
+        yield driver
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": "duplicates, leaks, poor quality and outliers of a collection",
     "select": "the files that are worth a label, and why",
     "label": "a label for every file, from the labels so far",
+    "explore": "the live page of a collection: map, neighbours, labels",
     "export": "write a SavedModel that TF Serving serves",
     "serve": "an exported model over TF Serving's REST and gRPC interfaces",
     "embed": "embeddings of image files, from an exported model",

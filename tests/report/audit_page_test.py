@@ -28,7 +28,7 @@ def page(tmp_path_factory):
 @pytest.mark.parametrize("width", [1200, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_without_error_and_without_a_request(browser, page, width, scheme):
-    open_page(browser, page, width, scheme)
+    open_page(browser, page.as_uri(), width, scheme)
     assert browser.get_log("browser") == []
     assert requests(browser) == [page.as_uri()]
     width_needed = "return document.documentElement.scrollWidth"
@@ -40,7 +40,7 @@ def test_a_picture_shows_its_path_and_copies_it(browser, page):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    open_page(browser, page)
+    open_page(browser, page.as_uri())
     tiles = browser.find_elements(By.CSS_SELECTOR, "#leaks .tile")
     paths = [tile.get_attribute("title") for tile in tiles]
     assert paths[0] == str(page.parent / "test" / "test 3 & 'it'.png")

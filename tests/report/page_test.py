@@ -35,8 +35,8 @@ def written(small_run, tmp_path_factory):
 
 
 def open_page(browser, path, width=1200, scheme="light"):
-    browsing.open_page(browser, path, width, scheme)
-    wait_for(browser, "document.body.dataset.drawn")
+    browsing.open_page(browser, path.as_uri(), width, scheme)
+    wait_for(browser, browsing.DRAWN)
 
 
 @pytest.mark.parametrize("name", ["report.html", "compared.html"])
