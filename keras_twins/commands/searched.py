@@ -177,10 +177,9 @@ def read_picture(path, levels=None):
     Raises:
         InputError: for a file that is missing or not an image.
     """
-    # They import TensorFlow.
-    import tensorflow as tf
+    import tensorflow as tf  # When a picture is read.
 
-    from keras_twins.decode.images import ImageDecoder
+    from keras_twins.decode.images import ImageDecoder  # It imports TensorFlow.
 
     path = pathlib.Path(path)
     if not path.is_file():
