@@ -16,6 +16,7 @@ import pathlib
 import platform
 import tarfile
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -79,7 +80,9 @@ def _start(address):
     if address == "local":
         settings |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
-        ray.init(address=address, **settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # What they say, the error says too.
+            ray.init(address=address, **settings)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"--ray={address}: {reason}") from error

@@ -7,7 +7,14 @@ import pytest
 
 EXAMPLES = {
     "augment": ["TwoViews", "preset"],
-    "collection": ["Neighbours", "duplicates", "leaks", "outliers", "write"],
+    "collection": [
+        "Neighbours",
+        "duplicates",
+        "leaks",
+        "outliers",
+        "select",
+        "write",
+    ],
     "data": [
         "describe",
         "evaluation_pipeline",

@@ -60,7 +60,8 @@ def format_table(rows: Sequence[Row]) -> Table:
     header, *body = cells(data)
     table = Table(caption="\n".join(footnotes(data)) or None, caption_justify="left")
     for index, title in enumerate(header):
-        table.add_column(title, justify="right" if index else "left")
+        # On a narrow terminal, titles and intervals wrap, and names do not.
+        table.add_column(title, justify="right" if index else "left", no_wrap=not index)
     for row in body:
         table.add_row(*row)
     return table

@@ -88,7 +88,7 @@ def test_refuses_bad_input(embedded, tmp_path, rng):
     refused("has no paths of images", tmp_path / "e.npz")
     rows[2, 1] = np.nan
     collection.write(tmp_path / "e.npz", rows, paths)
-    refused("--embeddings=.*1 of 4 rows that hold one", tmp_path / "e.npz")
+    refused("--embeddings=.*1 of 4 rows hold NaN or infinity", tmp_path / "e.npz")
     refused("does not exist; expected numbered folders", model_dir=tmp_path / "no")
     refused("--labels=.*there is no such folder", labels=tmp_path / "no" / "l.csv")
     refused("--selected=.*does not exist", selected=tmp_path / "s.csv")

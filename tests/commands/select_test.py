@@ -35,13 +35,14 @@ def embedded(tmp_path_factory):
 
 def choose(embeddings, output, **flags):
     given = {"count": 4, "labelled": None, "method": "auto", "seed": 0} | flags
+    given["workdir"] = None
     select.main(
         types.SimpleNamespace(embeddings=embeddings, output=str(output), **given), []
     )
 
 
 def label_all(embeddings, labelled, output):
-    flags = {"embeddings": embeddings, "labelled": str(labelled)}
+    flags = {"embeddings": embeddings, "workdir": None, "labelled": str(labelled)}
     label.main(types.SimpleNamespace(output=str(output), **flags), [])
 
 

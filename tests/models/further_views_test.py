@@ -134,10 +134,9 @@ def test_what_compares_two_views_refuses_more(arguments, message):
 
 
 def test_an_encoder_of_one_size_refuses_views_of_another():
-    model = make_model(sides=(8, 8, 3))
-    assert np.isfinite(model.train_on_batch((SAME,))[0])
+    assert np.isfinite(make_model(sides=(8, 8, 3)).train_on_batch((SAME,))[0])
     with pytest.raises(ValueError, match=r"do not fit.*Expected.*Received: .*4, 4, 3"):
-        model.train_on_batch((MIXED,))
+        make_model(sides=(8, 8, 3)).train_on_batch((MIXED,))
 
 
 @pytest.mark.skipif(
