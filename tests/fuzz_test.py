@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 from damage import WHOLE, damaged
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_twins import data
@@ -40,6 +40,8 @@ def test_bytes_are_an_image_or_an_error(contents):
     assert np.asarray(image).sum() >= 0  # Each byte of it can be read.
 
 
+# Opening a folder traces a graph, which takes a second.
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.lists(damaged(WHOLE) | st.binary(max_size=64), max_size=5))
 def test_every_file_is_read_or_listed(tmp_path_factory, files):
     folder = tmp_path_factory.mktemp("files")
