@@ -14,8 +14,10 @@ import logging
 import os
 import pathlib
 import platform
+import socket
 import tarfile
 import tempfile
+import urllib.parse
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -76,6 +78,7 @@ def _start(address):
         raise InputError(
             "--ray needs the package ray; install keras-twins[ray]"
         ) from error
+    _check_somebody_listens(address)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         settings |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
@@ -87,6 +90,19 @@ def _start(address):
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"--ray={address}: {reason}") from error
     return ray
+
+
+def _check_somebody_listens(address):
+    """Refuses an address of nobody at once; Ray itself tries for a minute."""
+    if not address.startswith("ray://"):
+        return
+    parts = urllib.parse.urlsplit(address)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 10001), 10).close()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"--ray={address}: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def _shares(nodes):
