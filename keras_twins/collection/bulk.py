@@ -39,13 +39,13 @@ class Written(NamedTuple):
     """What became of a collection.
 
     Attributes:
-        count: int, how many embeddings there are.
+        embeddings: int, how many there are.
         width: int, of each.
         new: int, how many of them were made this time.
         total: int, how many files there are, each counted once.
     """
 
-    count: int
+    embeddings: int
     width: int
     new: int
     total: int
@@ -186,7 +186,8 @@ def embed_part(
         ServerError: as `Embedder.embed`.
     """
     contents = _contents(files)
-    left_out, rows = {}, []
+    left_out: dict[int, str] = {}
+    rows: list[npt.NDArray[np.float32]] = []
     for place, given in enumerate(contents):
         if isinstance(given, remote.Unreadable):
             _leave_out(left_out, files, place, given.reason, strict)

@@ -1,7 +1,6 @@
 """Parquet files of embeddings: written in groups of rows, read into one array."""
 
 import os
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +82,7 @@ def embedding_column(rows):
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
 
 
-def read(paths: Sequence[os.PathLike]):
+def read(paths):
     """Reads one collection from some Parquet files, one after the other.
 
     Args:
@@ -151,7 +150,7 @@ def _plain(column):
     return column
 
 
-def _batches(paths, columns) -> Iterator[pa.RecordBatch]:
+def _batches(paths, columns):
     for path in paths:
         with pyarrow.parquet.ParquetFile(path) as file:
             yield from file.iter_batches(_ROWS_IN_A_GROUP, columns=columns)

@@ -155,7 +155,9 @@ def _embed(flags, output, found, model, open_embed):
     written = bulk.write(output, files, found.left_out, model, open_embed, flags.strict)
     by = flags.server or model.name
     where = output.file or f"{output.folder}/"
-    print(f"{written.count} embeddings of width {written.width} by {by} are in {where}")
+    print(
+        f"{written.embeddings} embeddings of width {written.width} by {by} are in {where}"
+    )
     if flags.ray and written.new:
         seconds = time.monotonic() - began
         print(

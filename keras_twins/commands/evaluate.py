@@ -129,7 +129,7 @@ def evaluate(run, protocol="lbfgs", fine_tune=(), verbose=1, network=STUDENT):
         "test_split": parts.split or config.test_split,
         "train_images": parts.train.num_images if parts.train else 0,
         "test_images": parts.test.num_images if parts.test else 0,
-        "test_images_in_train": shared.count if shared else None,
+        "test_images_in_train": shared.shared if shared else None,
         "held_out": parts.said,
         "image_size": config.evaluation.image_size,
         "temperature": config.evaluation.temperature,

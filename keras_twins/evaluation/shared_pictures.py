@@ -11,18 +11,18 @@ class Shared(NamedTuple):
     """How many test images have the pixels of a training image.
 
     Attributes:
-        count: int, of the test images.
+        shared: int, of the test images.
         of: int, how many test images there are.
     """
 
-    count: int
+    shared: int
     of: int
 
     def __str__(self) -> str:
-        if not self.count:
+        if not self.shared:
             return f"Leaks: none of {self.of:,} test images is a training image, too"
         return (
-            f"Leaks: {self.count:,} of {self.of:,} test images have the same pixels as "
+            f"Leaks: {self.shared:,} of {self.of:,} test images have the same pixels as "
             "a training image; they count in the accuracies"
         )
 
