@@ -156,7 +156,8 @@ def _embed(flags, output, found, model, open_embed):
     by = flags.server or model.name
     where = output.file or f"{output.folder}/"
     print(
-        f"{written.embeddings} embeddings of width {written.width} by {by} are in {where}"
+        f"{written.embeddings} embeddings of width {written.width} by {by} are in "
+        f"{where}"
     )
     if flags.ray and written.new:
         seconds = time.monotonic() - began

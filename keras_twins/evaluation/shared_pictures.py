@@ -22,8 +22,8 @@ class Shared(NamedTuple):
         if not self.shared:
             return f"Leaks: none of {self.of:,} test images is a training image, too"
         return (
-            f"Leaks: {self.shared:,} of {self.of:,} test images have the same pixels as "
-            "a training image; they count in the accuracies"
+            f"Leaks: {self.shared:,} of {self.of:,} test images have the same pixels "
+            "as a training image; they count in the accuracies"
         )
 
 
