@@ -48,11 +48,13 @@ class Ledger:
 
     Attributes:
         count: int, how many files it has.
+        shards: int, how many shards it knows.
     """
 
     def __init__(self, path: StrPath) -> None:
         self._path = path
         self.count = 0
+        self.shards = 0
 
     def __enter__(self) -> Self:
         self._database = sqlite3.connect(self._path, isolation_level=None)
@@ -91,6 +93,7 @@ class Ledger:
                 self._database.execute(
                     "INSERT OR IGNORE INTO others VALUES (?)", (name,)
                 )
+        self.shards = shard + 1
 
     def embedded(self) -> int:
         """How many files have an embedding."""

@@ -82,9 +82,10 @@ class Shards:
             self._folder.rmdir()
 
     def mark_in(self, ledger: Ledger) -> None:
-        """Notes in a ledger which files have an embedding, and where."""
-        for number, path in enumerate(self._paths()):
-            ledger.mark(number, _files(path))
+        """Notes in a ledger what the shards hold that it does not know yet."""
+        paths = self._paths()
+        for number in range(ledger.shards, len(paths)):
+            ledger.mark(number, _files(paths[number]))
 
     def ledger(self) -> Ledger:
         """An empty `Ledger`, which a later run deletes if this one is killed."""
