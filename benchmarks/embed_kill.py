@@ -82,18 +82,25 @@ def measure(root, count):
 
 
 def generate(folder, count):
-    """Links to a hundred pictures, a thousand in a folder; gives their paths."""
-    rng, paths = np.random.default_rng(0), []
+    """Links to a hundred pictures; gives their paths."""
+    rng = np.random.default_rng(0)
     pictures = folder.parent / "pictures"
     pictures.mkdir()
     for n in range(100):
         pixels = rng.integers(0, 256, (_SIZE, _SIZE, 3), np.uint8)
-        Image.fromarray(pixels).save(pictures / f"{n}.png")
+        Image.fromarray(pixels).save(pictures / f"{n:03}.png")
+    return link(sorted(pictures.iterdir()), folder, count)
+
+
+def link(pictures, folder, count):
+    """So many links to some pictures, a thousand in a folder; gives their paths."""
+    paths = []
     for n in range(count):
-        path = folder / f"{n // 1000:05}" / f"{n:08}.png"
+        picture = pictures[n % len(pictures)]
+        path = folder / f"{n // 1000:05}" / f"{n:08}{picture.suffix}"
         if n % 1000 == 0:
             path.parent.mkdir(parents=True)
-        os.link(pictures / f"{n % 100}.png", path)
+        os.link(picture, path)
         paths.append(str(path))
     return paths
 

@@ -9,7 +9,6 @@ one embedding after the same command has run again.
 """
 
 import argparse
-import os
 import pathlib
 import random
 import resource
@@ -23,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 import keras_twins as kt
+from benchmarks.embed_kill import link
 
 _PICTURES = 200
 _SIZE = 256  # pixels
@@ -103,21 +103,15 @@ def run(arguments):
 
 
 def generate(folder, count):
-    """Links to some pictures, a thousand in a folder; gives their paths."""
-    rng, paths = np.random.default_rng(0), []
+    """Links to some pictures; gives their paths."""
+    rng = np.random.default_rng(0)
     pictures = folder.parent / "pictures"
     pictures.mkdir()
     for n in range(_PICTURES):
         coarse = rng.integers(0, 256, (16, 16, 3), np.uint8)
         image = Image.fromarray(coarse).resize((_SIZE, _SIZE), Image.BICUBIC)
-        image.save(pictures / f"{n}.jpg", quality=90)
-    for n in range(count):
-        path = folder / f"{n // 1000:05}" / f"{n:08}.jpg"
-        if n % 1000 == 0:
-            path.parent.mkdir(parents=True)
-        os.link(pictures / f"{n % _PICTURES}.jpg", path)
-        paths.append(str(path))
-    return paths
+        image.save(pictures / f"{n:03}.jpg", quality=90)
+    return link(sorted(pictures.iterdir()), folder, count)
 
 
 def _cpu_seconds():

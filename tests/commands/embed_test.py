@@ -5,20 +5,19 @@ import shutil
 import subprocess
 import sys
 
-import keras
+import exported
 import numpy as np
 import pytest
 import tensorflow as tf
+from exported import WIDTH
 from PIL import Image
 
 import keras_twins as kt
 from keras_twins.errors import InputError
-from keras_twins.export.saved_model import image_graph
 from keras_twins.serving import local
 from keras_twins.serving.client_images import encode
 from keras_twins.serving.local import ExportedModel
 
-SIZE, WIDTH = 8, 4
 _WITHOUT_TENSORFLOW = (
     "import sys; sys.modules['tensorflow'] = None; "
     "from keras_twins.commands import cli; cli.main('embed')"
@@ -27,13 +26,7 @@ _WITHOUT_TENSORFLOW = (
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    encoder = keras.Model(inputs, keras.layers.Dense(WIDTH)(keras.layers.Flatten()(x)))
-    model_dir = tmp_path_factory.mktemp("embed") / "embedder"
-    image_graph(encoder, SIZE, None, True, 10_000).save(model_dir / "3")
-    return model_dir
+    return exported.save(tmp_path_factory.mktemp("embed"))
 
 
 @pytest.fixture(scope="module")

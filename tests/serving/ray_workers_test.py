@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import keras
+import exported
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,25 +11,16 @@ from PIL import Image
 
 from keras_twins.collection import bulk, images
 from keras_twins.errors import InputError
-from keras_twins.export.saved_model import image_graph
 from keras_twins.export.versions import newest_version
 from keras_twins.serving import local, ray_workers
 
 ray = pytest.importorskip("ray")
 Cluster = pytest.importorskip("ray.cluster_utils").Cluster
 
-SIZE, WIDTH = 8, 4
-
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    encoder = keras.Model(inputs, keras.layers.Dense(WIDTH)(keras.layers.Flatten()(x)))
-    model_dir = tmp_path_factory.mktemp("embed") / "embedder"
-    image_graph(encoder, SIZE, None, True, 10_000).save(model_dir / "3")
-    return model_dir
+    return exported.save(tmp_path_factory.mktemp("embed"))
 
 
 @pytest.fixture(scope="module")
