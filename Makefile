@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 # Tests that hold on every Keras backend; run on those that are installed.
 ANY_BACKEND := $(addprefix tests/losses/,$(addsuffix _test.py,\
   constant_features contract golden golden_methods methods mixed second_derivatives)) \
-  $(addprefix tests/models/,$(addsuffix _test.py,diagnostics encoders joint mixed teacher)) \
+  $(addprefix tests/models/,$(addsuffix _test.py,diagnostics encoders \
+  further_views joint mixed teacher)) \
   tests/optimizers tests/backends_test.py
 
 .PHONY: quickstart test coverage test-backends mutants lint types docs notebooks bench fuzz \

@@ -1,5 +1,6 @@
 """Views beside the first two, through every kind of source and from any step on."""
 
+import data_service
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,3 +89,14 @@ def test_workers_share_every_view_of_a_batch(sources):
     whole = taken(sources["arrays"], views, (0, 0), 1)
     shard = taken(sources["arrays"], views, (0, 0), 1, shard=(1, 2))
     assert_same(shard, [[view[1::2] for view in batch] for batch in whole], 1e-5)
+
+
+def test_a_service_makes_every_view_of_a_batch():
+    images = data.from_arrays(IMAGES)
+    views = augment.TwoViews(SPEC | {"further_views": FURTHER}, seed=3)
+    with data_service.running() as service:
+        served = taken(images, views, (0, 0), 6, service=service)
+    # Its workers take epochs in turns: batches of a later epoch may come first.
+    known = {batch[0].tobytes(): batch for batch in taken(images, views, (0, 0), 30)}
+    assert_same(served, [known[batch[0].tobytes()] for batch in served])
+    assert [view.shape for view in served[0]] == SHAPES

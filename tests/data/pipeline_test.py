@@ -1,9 +1,8 @@
 """Views in the pipeline: what they are drawn from, and images of different sizes."""
 
 import io
-import subprocess
-import sys
 
+import data_service
 import keras
 import numpy as np
 import pytest
@@ -180,49 +179,21 @@ def test_crops_of_a_jpeg_are_refused_where_the_whole_is(tmp_path):
     assert len(list(crops)) == len(cuts) + 1 - len(bad)
 
 
-SERVICE = """
-import tensorflow as tf
-service = tf.data.experimental.service
-dispatcher = service.DispatchServer()
-address = dispatcher.target.removeprefix("grpc://")
-config = service.WorkerConfig(dispatcher_address=address)
-workers = [service.WorkerServer(config) for _ in range(2)]
-print(address, flush=True)
-dispatcher.join()
-"""
-
-
-@pytest.fixture
-def service_address():
-    """The address of a dispatcher with two workers.
-
-    In a process of its own, which can be killed: a worker that is closed waits, now and
-    then for ever, for what it has begun.
-    """
-    command = [sys.executable, "-c", SERVICE]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    yield process.stdout.readline().strip()
-    process.kill()
-    process.communicate()
-
-
-def test_workers_of_a_service_make_every_batch_once(service_address):
-    dataset = data.two_view_pipeline(
-        data.from_arrays(IMAGES),
-        Keys(),
-        2,
-        start=(1, 1),
-        service=f"grpc://{service_address}",
-    )
-    keys, pixels = _take(dataset, 40)
+def test_workers_of_a_service_make_every_batch_once():
+    with data_service.running() as service:
+        dataset = data.two_view_pipeline(
+            data.from_arrays(IMAGES), Keys(), 2, start=(1, 1), service=service
+        )
+        keys, pixels = _take(dataset, 40)
     assert len(set(keys)) == 80
     np.testing.assert_array_equal(pixels, IMAGES[keys % COUNT, 0, 0, 0])
     assert keys.min() >= COUNT
+
+
+def test_a_service_needs_a_place_to_start():
     with pytest.raises(ValueError, match="start=None"):
         data.two_view_pipeline(
-            data.from_arrays(IMAGES), Keys(), 2, service=f"grpc://{service_address}"
+            data.from_arrays(IMAGES), Keys(), 2, service="grpc://localhost:1"
         )
 
 
