@@ -16,10 +16,10 @@ _MULTIPLE = 768
 class Neighbours:
     """Searches a collection for the embeddings that are nearest to some queries.
 
-    The search compares every query with every embedding, by cosine similarity computed
-    in float64. It reads the embeddings in blocks, so they may be mapped from a file that
-    is larger than memory: beside them, a search holds the queries, its answer and one
-    block.
+    The search compares every query with every embedding, by cosine similarity that is
+    computed in float64. It reads the embeddings in blocks, so they may be mapped from a
+    file that is larger than memory: beside them, a search holds the queries, its answer
+    and one block.
 
     Args:
         embeddings: `(N, D)` array, in memory or mapped from a file; N and D are 1 or

@@ -12,6 +12,7 @@ import os
 from absl import flags as absl_flags
 
 from keras_twins import collection, files
+from keras_twins.collection.selection.labelling import label_all
 from keras_twins.commands import cli, embeddings_file, labels_file, shared_flags
 from keras_twins.errors import InputError
 
@@ -42,9 +43,6 @@ def main(flags, paths):
         )
     embedded = embeddings_file.open_files(flags)
     labels, names, notes = labels_file.read(flags.labelled, embedded.paths)
-    # After TensorFlow has started: the package of `select` may import it.
-    from keras_twins.collection.selection.labelling import label_all
-
     try:
         found = label_all(embedded.embeddings, labels)
     except InputError as error:
