@@ -11,6 +11,7 @@ _EXACT = 20_000
 # Beyond, a row is compared with the rows of its own cell and of so many cells around.
 _CELLS_AROUND = 6
 _SAMPLES_PER_CELL = 64
+_ROWS_AT_A_TIME = 65_536
 
 
 def nearest_others(
@@ -85,8 +86,8 @@ def _cells(embeddings, of, seed):
     ).fit(_unit(embeddings[of[chosen]]))
     centres = Neighbours(means.cluster_centers_)
     cells = np.empty(count, np.int64)
-    for start in range(0, count, 65_536):
-        rows = slice(start, start + 65_536)
+    for start in range(0, count, _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
         cells[rows] = centres.search(embeddings[of[rows]], 1)[0][:, 0]
     around = centres.search(means.cluster_centers_, min(1 + _CELLS_AROUND, number))[0]
     return cells, [np.union1d([cell], near) for cell, near in enumerate(around)]
