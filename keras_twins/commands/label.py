@@ -75,7 +75,13 @@ def _what_next(embedded, labels):
     there, said = embeddings_file.to_choose(embedded.paths)
     if not (there & (labels < 0)).any():
         return [], said
-    found = collection.select(embedded.embeddings, _NEXT, labelled=labels, among=there)
+    found = collection.select(
+        embedded.embeddings,
+        _NEXT,
+        labelled=labels,
+        among=there,
+        paths=embedded.paths,
+    )
     return found.rows.tolist(), [*said, *found.notes]
 
 
