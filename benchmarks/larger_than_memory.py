@@ -104,8 +104,7 @@ def run(name, root):
         if not asked and "Ctrl-C stops" in output.read_text():
             ask(output.read_text())
             asked = True
-        elif asked:
-            process.send_signal(signal.SIGTERM)
+            os.kill(process.pid, signal.SIGTERM)
         ended, status, used = os.wait4(process.pid, os.WNOHANG)
     print(
         f"{name}: {'ok' if status == 0 else 'FAILED'}, "
