@@ -8,16 +8,17 @@ from keras_twins.errors import InputError
 # How many similarities one step computes, and for how many queries at most.
 _AT_A_TIME, _QUERIES_AT_A_TIME = 2**22, 256
 # One in so many columns gives a bound that about k times as many columns pass.
-_STEP = 8
-# What is left over of so many rows is multiplied by other code, which rounds otherwise.
-_MULTIPLE = 768
+_STEP = 2
+# Pairs of rows that are multiplied in float64 in one step.
+_EXACT_AT_A_TIME = 8192
 
 
 class Neighbours:
     """Searches a collection for the embeddings that are nearest to some queries.
 
-    The search compares every query with every embedding, by cosine similarity that is
-    computed in float64. It reads the embeddings in blocks, so they may be mapped from a
+    The search compares every query with every embedding, by cosine similarity. Products
+    of matrices in float32 say which embeddings may be among the nearest, and float64
+    decides between these, so that every processor gives the same answer. It reads the embeddings in blocks, so they may be mapped from a
     file that is larger than memory: beside them, a search holds the queries, its answer
     and one block.
 
@@ -84,10 +85,12 @@ class Neighbours:
         # The embeddings pass by once: reading them may be the slowest part.
         for rows in _blocks(self._embeddings, k):
             block = _unit(self._embeddings[rows], self._lengths[rows])
+            rounded = block.astype(np.float32)
             for i, part in enumerate(parts):
-                # Processors add in different orders. Rounded, the sums are the same.
-                similarities = (part @ block.T).astype(np.float32)
-                nearest[i] = _merge(similarities, rows.start, nearest[i], k)
+                similarities = part.astype(np.float32) @ rounded.T
+                passing = _passing(similarities, nearest[i][0], k, width)
+                found = _exact(part, block, passing)
+                nearest[i] = _merge(*found, rows.start, nearest[i], k)
         similarities, indices = zip(*nearest, strict=True)
         return np.concatenate(indices), np.concatenate(similarities)
 
@@ -149,21 +152,44 @@ def _unit(rows, lengths):
     return rows * factors[:, np.newaxis]
 
 
-def _merge(similarities, first, nearest, k):
+def _passing(similarities, values, k, width):
+    """Where a block may hold one of the k nearest: `(query, row)`, two int64 vectors.
+
+    Args:
+        similarities: `(n, size)` array, as float32 rounds them.
+        values: `(n, k)` array of the k nearest so far, or `(n, fewer)`.
+    """
+    so_far = values.shape[1] == k
+    bound = values[:, -1:] if so_far else _bound(similarities, k)
+    # The rounding of as many products of parts of unit vectors.
+    rounding = width * np.finfo(np.float32).eps
+    places = np.flatnonzero(similarities >= bound - 2 * rounding)
+    return np.divmod(places, similarities.shape[1])
+
+
+def _exact(queries, block, passing):
+    """What passes, `(query, row)`, and its similarities in float64.
+
+    Processors add in different orders. Rounded to float32, the sums are the same.
+    """
+    places, columns = passing
+    products = np.empty(len(places), np.float32)
+    for start in range(0, len(places), _EXACT_AT_A_TIME):
+        some = slice(start, start + _EXACT_AT_A_TIME)
+        pairs = queries[places[some]], block[columns[some]]
+        products[some] = np.einsum("nd,nd->n", *pairs)
+    return places, columns, products
+
+
+def _merge(places, columns, products, first, nearest, k):
     """The k nearest of those so far and of a block that begins at row `first`.
 
-    Of equal values, the lower row number wins: within a block by the order, and between
-    blocks because a later one has to be nearer.
+    Of equal values, the lower row number wins.
     """
     values, rows = nearest
-    count, size = similarities.shape
-    if values.shape[1] == k:
-        passing = similarities > values[:, -1:]
-    else:
-        passing = similarities >= _bound(similarities, k)
-    places, columns = np.divmod(np.flatnonzero(passing), size)
+    count = len(values)
     queries = np.concatenate([np.repeat(np.arange(count), values.shape[1]), places])
-    values = np.concatenate([values.ravel(), similarities[places, columns]])
+    values = np.concatenate([values.ravel(), products])
     rows = np.concatenate([rows.ravel(), columns + first])
     order = np.lexsort((rows, -values, queries))
     # The place of each among those of its query.
