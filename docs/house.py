@@ -51,6 +51,7 @@ _IN = {
         *("replicas", "keys", "files", "listing", "progress"),
         "float32",
         "pictures",
+        "tables",
     ]
 }
 _IN["commands"] = ["aliases"]

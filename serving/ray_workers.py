@@ -140,7 +140,8 @@ class _Worker:
 
     def __init__(self, archive, batch_size, cpus):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # TensorFlow belongs to the worker alone.
+        # Ray is an extra, and TensorFlow belongs to the worker alone.
+        import ray
         import tensorflow as tf
 
         from keras_twins.serving.local import ExportedModel  # After TensorFlow.
@@ -152,13 +153,14 @@ class _Worker:
         self._model = ExportedModel(
             pathlib.Path(self._folder.name), batch_size, int(cpus) + 1
         )
+        self._node = ray.get_runtime_context().get_node_id()
 
     def start(self):
         """The versions that it has, and the name of its machine."""
         return _versions(), platform.node()
 
     def embed(self, files):
-        return bulk.embed_part(self._model, files)
+        return bulk.embed_part(self._model, files)._replace(node=self._node)
 
 
 class _Job(NamedTuple):

@@ -121,6 +121,8 @@ def _loop(learners, learner, query, seed, labels, test_labels):
     return accuracies
 
 
+# Not `kt.collection.select`, which collapses copies first and penalises its head
+# otherwise: the committed results are of these two.
 def _medoids(features, count, seed):
     """The images nearest to the centres of k-means."""
     features = features / np.linalg.norm(features, axis=1, keepdims=True)

@@ -12,6 +12,7 @@ from keras_twins import progress
 from keras_twins.collection import remote, skipped
 from keras_twins.collection.files import writer
 from keras_twins.collection.images import File
+from keras_twins.collection.ledger import Ledger
 from keras_twins.collection.shards import ROWS_AT_A_TIME, Shards
 from keras_twins.errors import InputError
 
@@ -43,12 +44,17 @@ class Written(NamedTuple):
         width: int, of each.
         new: int, how many of them were made this time.
         total: int, how many files there are, each counted once.
+        skipped: list of reasons why files have no embedding, and how many files have
+            each.
+        nodes: int, how many machines of a cluster made embeddings this time.
     """
 
     embeddings: int
     width: int
     new: int
     total: int
+    skipped: list[tuple[str, int]]
+    nodes: int
 
 
 class Part(NamedTuple):
@@ -59,12 +65,14 @@ class Part(NamedTuple):
         files: list of n `File`.
         left_out: list of `(path, reason)`, of files that cannot be read.
         model: `keras_twins.serving.transports.Model` that made the embeddings.
+        node: str, the machine of a cluster that made them; else empty.
     """
 
     rows: npt.NDArray[np.float32]
     files: list[File]
     left_out: list[tuple[str, str]]
     model: Any
+    node: str = ""
 
 
 Embed: TypeAlias = Callable[
@@ -80,13 +88,13 @@ With `strict` it raises InputError for the first file that cannot be read. It te
 def write(output, files, left_out, model, open_embed, strict=False):
     """Embeds files that have no embedding yet, and writes all embeddings.
 
-    Memory does not grow with the number of files.
+    Memory does not grow with the number of files, whether they can be read or not.
 
     Args:
         output: `Output`.
         files: iterable of `keras_twins.collection.images.File`, in the order to write.
         left_out: list of `(path, reason)` of further files, which may grow while
-            `files` is iterated; those without an embedding are added.
+            `files` is iterated; it is empty on return.
         model: `keras_twins.serving.transports.Model` that embeds.
         open_embed: context manager that gives the model's `Embed`; its scope is entered
             where a file has no embedding.
@@ -100,48 +108,49 @@ def write(output, files, left_out, model, open_embed, strict=False):
     """
     with Shards(output.folder, model) as shards, shards.ledger() as ledger:
         with progress.stage("embed: listing files"):
-            ledger.add(files)
-        if strict and left_out:
-            raise InputError("{}: {}".format(*left_out[0]))
-        total = ledger.count + len(left_out)
+            ledger.add(_drained(files, left_out, ledger))
+            _drain(left_out, ledger)
+        if strict and ledger.count_left_out():
+            raise InputError("{}: {}".format(*next(ledger.left_out())))
+        total = ledger.count + ledger.count_left_out()
         shards.mark_in(ledger)
         _say_plan(ledger)
-        before = ledger.embedded()
+        before, nodes = ledger.embedded(), 0
         if before < ledger.count:
             with (
                 open_embed() as embed,
                 progress.bar("embed", ledger.count, "images", done=before) as bar,
             ):
                 parts = embed(ledger.missing(ROWS_AT_A_TIME), strict, bar.update)
-                left_out += embed_into(shards, parts)
-        skipped.write(output.skipped, left_out)
+                nodes = embed_into(shards, parts, ledger)
+        reasons = skipped.write(output.skipped, ledger.left_out())
         with progress.stage(f"embed: writing {output.file or output.folder}"):
             count = shards.arrange(ledger)
             if not count:
-                reason, _ = skipped.count(left_out)[0]
                 raise InputError(
-                    f"none of {total} files has an embedding ({reason}); "
+                    f"none of {total} files has an embedding ({reasons[0][0]}); "
                     f"{output.skipped} lists them"
                 )
             width = _write_file(output.file, shards)
-            return Written(count, width, count - before, total)
+            return Written(count, width, count - before, total, reasons, nodes)
 
 
-def embed_into(shards: Shards, parts: Iterable[Part]) -> list[tuple[str, str]]:
+def embed_into(shards: Shards, parts: Iterable[Part], ledger: Ledger) -> int:
     """Writes embeddings as they are made, a shard for each part.
 
     Args:
         shards: `Shards`, in their scope.
         parts: iterable of `Part`.
+        ledger: `Ledger` that is told which files were left out.
 
     Returns:
-        list of `(path, reason)`, the files that were skipped.
+        int, how many machines of a cluster made them.
 
     Raises:
         InputError: if the model at a server changes meanwhile, or a shard cannot be
             written. What was done before is in the shards.
     """
-    left_out = []
+    nodes = set()
     for part in parts:
         if part.model.key != shards.key:
             raise InputError(
@@ -150,8 +159,9 @@ def embed_into(shards: Shards, parts: Iterable[Part]) -> list[tuple[str, str]]:
             )
         if part.files:
             shards.add(part.rows, part.files)
-        left_out += part.left_out
-    return left_out
+            nodes.add(part.node)
+        ledger.leave_out(part.left_out)
+    return len(nodes)
 
 
 @contextlib.contextmanager
@@ -230,6 +240,19 @@ def _write_file(path, shards):
         for rows, names in shards.batches():
             file.append(rows, names)
     return file.width
+
+
+def _drained(files, left_out, ledger):
+    """The files, while those that are left out meanwhile go into the ledger."""
+    for file in files:
+        yield file
+        _drain(left_out, ledger)
+
+
+def _drain(left_out, ledger):
+    if left_out:
+        ledger.leave_out(left_out)
+        left_out.clear()
 
 
 def _say_plan(ledger):

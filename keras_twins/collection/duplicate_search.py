@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +115,7 @@ def duplicates(
     if len(members) > 1:
         first = np.array([rows[0] for rows in members])
         search = functools.partial(nearest_others, seed=seed)
-        near, cosines = search(embeddings[first], _BY_EMBEDDING)
+        near, cosines = search(embeddings, _BY_EMBEDDING, of=first)
         _add_same_embeddings(near, cosines, kinds, matches)
         pairs = _candidates(near, first, measured, search)
         compared = len(pairs)
@@ -136,13 +137,18 @@ def _distinct(embeddings, pictures):
     known: dict[bytes, int] = {}
     numbers, members = [], []
     for row, embedding in enumerate(embeddings):
-        key = digests.get(row) or b"embedding" + embedding.tobytes()
+        key = digests.get(row) or b"embedding" + _digest(embedding)
         number = known.setdefault(key, len(known))
         if number == len(members):
             members.append([])
         members[number].append(row)
         numbers.append(number)
     return np.array(numbers), members
+
+
+def _digest(embedding):
+    """Of the same length for any width: the embeddings may be larger than memory."""
+    return hashlib.blake2b(embedding.tobytes(), digest_size=16).digest()
 
 
 def _add_same_embeddings(near, cosines, kinds, matches):
@@ -156,7 +162,8 @@ def _add_same_embeddings(near, cosines, kinds, matches):
 def _candidates(near, first, measured, search):
     """Pairs of numbers of distinct pictures that may be near duplicates, `(P, 2)`."""
     has_pixels = np.array([row in measured for row in first.tolist()])
-    found = [_pairs(near)]
+    pairs = _pairs(near)
+    found = [pairs[has_pixels[pairs].all(axis=1)]]
     numbers = np.flatnonzero(has_pixels)
     if len(numbers) > 1:
         looks = [measured[row].look for row in first[numbers].tolist()]
@@ -167,7 +174,7 @@ def _candidates(near, first, measured, search):
         whole = (pairs < len(looks)).any(axis=1)
         found.append(numbers[pairs[whole] % len(looks)])
     pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return pairs[has_pixels[pairs].all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
+    return pairs[pairs[:, 0] != pairs[:, 1]]
 
 
 def _pairs(others):

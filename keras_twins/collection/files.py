@@ -37,6 +37,15 @@ class Embeddings:
     labels: npt.NDArray[np.int64] | None = None
     columns: Mapping[str, npt.NDArray] = dataclasses.field(default_factory=dict)
 
+    def only(self, rows: npt.NDArray[np.integer]) -> "Embeddings":
+        """Those of some rows, an array of their numbers, in its order."""
+        return Embeddings(
+            self.embeddings[rows],
+            None if self.paths is None else [self.paths[row] for row in rows],
+            None if self.labels is None else self.labels[rows],
+            {name: values[rows] for name, values in self.columns.items()},
+        )
+
 
 def read(path: StrPath) -> Embeddings:
     """Reads a file of embeddings, or a folder of shards.
@@ -222,8 +231,11 @@ def _read_folder(folder):
     if paths is None or len(last) == len(paths):
         return embeddings, paths, labels, columns
     rows = np.sort(np.fromiter(last.values(), int))
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):  # There may be no second room.
+        some = rows[start : start + _ROWS_AT_A_TIME]
+        embeddings[start : start + len(some)] = embeddings[some]
     return (
-        embeddings[rows],
+        embeddings[: len(rows)],
         [paths[row] for row in rows],
         None if labels is None else labels[rows],
         {name: values[rows] for name, values in columns.items()},

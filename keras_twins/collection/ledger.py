@@ -1,7 +1,8 @@
 """Which files a collection has, in its order, and which of them have an embedding.
 
 It is a database in a file, so that memory stays the same for a thousand files and for a
-hundred million. The shards are what counts: a ledger is made from them anew each time.
+hundred million, also where none of them can be read. The shards are what counts: a
+ledger is made from them anew each time.
 """
 
 import itertools
@@ -22,6 +23,7 @@ CREATE TABLE files (
   shard INTEGER, row INTEGER
 );
 CREATE TABLE others (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE left_out (place INTEGER PRIMARY KEY, path BLOB, reason TEXT);
 """
 
 
@@ -94,6 +96,24 @@ class Ledger:
                     "INSERT OR IGNORE INTO others VALUES (?)", (name,)
                 )
         self.shards = shard + 1
+
+    def leave_out(self, files: Iterable[tuple[str, str]]) -> None:
+        """Notes `(path, reason)` of files that cannot have an embedding."""
+        self._database.executemany(
+            "INSERT INTO left_out (path, reason) VALUES (?, ?)",
+            ((os.fsencode(path), reason) for path, reason in files),
+        )
+
+    def left_out(self) -> Iterator[tuple[str, str]]:
+        """`(path, reason)` of the files that were left out, in their order."""
+        found = self._database.execute(
+            "SELECT path, reason FROM left_out ORDER BY place"
+        )
+        return ((os.fsdecode(path), reason) for path, reason in found)
+
+    def count_left_out(self) -> int:
+        """How many files were left out."""
+        return self._count("left_out")
 
     def embedded(self) -> int:
         """How many files have an embedding."""

@@ -22,6 +22,7 @@ from keras_twins.types import StrPath
 _WORKING_SIDE = 256
 # Steps between neighbouring pixels, in levels: those that are nothing, and edges.
 _PLAIN, _HARD = 2, 64
+_NAMES_AT_A_TIME = 4096
 
 
 class Measures(NamedTuple):
@@ -134,7 +135,7 @@ def measure_all(
     unreadable: dict[int, str] = {}
     missing: list[int] = []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for row, measured in enumerate(pool.map(_measure_or_reason, names)):
+        for row, measured in enumerate(_mapped(pool, names)):
             if measured is None:
                 missing.append(row)
             elif isinstance(measured, str):
@@ -150,6 +151,13 @@ def small(image: Image.Image) -> npt.NDArray[np.uint8]:
     """A picture made small, uint8 `(SIDE, SIDE, 3)`."""
     # Smoothly, so that a copy of another size becomes the same.
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def _mapped(pool, names):
+    """As `pool.map`, which would make an object for each name at once."""
+    for start in range(0, len(names), _NAMES_AT_A_TIME):
+        here = names[start : start + _NAMES_AT_A_TIME]
+        yield from pool.map(_measure_or_reason, here)
 
 
 def _measure_or_reason(path):

@@ -2,21 +2,25 @@
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from keras_twins.errors import InputError
-from keras_twins.float32 import exact_products
 
-_QUERIES_AT_A_TIME = 256
+# How many similarities one step computes, and for how many queries at most.
+_AT_A_TIME, _QUERIES_AT_A_TIME = 2**22, 256
+# One in so many columns gives a bound that about k times as many columns pass.
+_STEP = 2
+# Pairs of rows that are multiplied in float64 in one step.
+_EXACT_AT_A_TIME = 8192
 
 
 class Neighbours:
     """Searches a collection for the embeddings that are nearest to some queries.
 
-    The search compares every query with every embedding, by cosine similarity in
-    float32. It reads the embeddings in blocks, so they may be mapped from a file that
-    is larger than memory: beside them, a search holds the queries, its answer and one
-    block.
+    The search compares every query with every embedding, by cosine similarity. Products
+    of matrices in float32 say which embeddings may be among the nearest, and float64
+    decides between these, so that every processor gives the same answer. It reads the embeddings in blocks, so they may be mapped from a
+    file that is larger than memory: beside them, a search holds the queries, its answer
+    and one block.
 
     Args:
         embeddings: `(N, D)` array, in memory or mapped from a file; N and D are 1 or
@@ -73,28 +77,22 @@ class Neighbours:
                 f"1..{count}, the number of embeddings. Received: k={k}"
             )
         queries = _unit(queries, _lengths("queries", queries))
-        parts = [
-            queries[start : start + _QUERIES_AT_A_TIME]
-            for start in range(0, len(queries), _QUERIES_AT_A_TIME)
-        ]
+        parts = _parts(queries, width, k)
         nearest = [
             (np.empty((len(part), 0), np.float32), np.empty((len(part), 0), np.int64))
             for part in parts
         ]
-        with exact_products():
-            # The embeddings pass by once: reading them may be the slowest part.
-            for rows in _blocks(self._embeddings, k):
-                self._search_block(rows, parts, nearest, k)
+        # The embeddings pass by once: reading them may be the slowest part.
+        for rows in _blocks(self._embeddings, k):
+            block = _unit(self._embeddings[rows], self._lengths[rows])
+            rounded = block.astype(np.float32)
+            for i, part in enumerate(parts):
+                similarities = part.astype(np.float32) @ rounded.T
+                passing = _passing(similarities, nearest[i][0], k, width)
+                found = _exact(part, block, passing)
+                nearest[i] = _merge(*found, rows.start, nearest[i], k)
         similarities, indices = zip(*nearest, strict=True)
         return np.concatenate(indices), np.concatenate(similarities)
-
-    def _search_block(self, rows, parts, nearest, k):
-        """Puts the neighbours in some rows into the list of those found so far."""
-        block = tf.constant(_unit(self._embeddings[rows], self._lengths[rows]))
-        first, k = tf.constant(rows.start, tf.int64), tf.constant(k, tf.int32)
-        for i, part in enumerate(parts):
-            merged = _merge(part, block, *nearest[i], first, k)
-            nearest[i] = tuple(found.numpy() for found in merged)
 
 
 def _matrix(name, array):
@@ -114,13 +112,19 @@ def _blocks(array, k):
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
+def _parts(queries, width, k):
+    """Queries in parts, whose similarities to one block take 32 MB at most."""
+    size = max(1, min(_QUERIES_AT_A_TIME, _AT_A_TIME // _rows_at_a_time(width, k)))
+    return [queries[start : start + size] for start in range(0, len(queries), size)]
+
+
 def _rows_at_a_time(width, k):
     """How many embeddings are compared in one step.
 
     Each block's k nearest are put in order, so a large k is faster with large blocks. A
-    block takes 128 MB at most, and its similarities 64 MB.
+    block takes 128 MB at most.
     """
-    return max(1, min(max(16_384, 256 * k), 65_536, 2**25 // width))
+    return max(1, min(max(16_384, 256 * k), 65_536, 2**24 // width))
 
 
 def _lengths(name, array):
@@ -143,33 +147,62 @@ def _lengths(name, array):
 
 
 def _unit(rows, lengths):
-    """Rows at length 1, `(n, D)` float32; rows of zeros stay as they are."""
+    """Rows at length 1, `(n, D)` float64; rows of zeros stay as they are."""
     factors = 1.0 / np.where(lengths > 0, lengths, 1.0)
-    unit = np.empty(rows.shape, np.float32)
-    np.multiply(rows, factors[:, np.newaxis], out=unit, casting="same_kind")
-    return unit
+    return rows * factors[:, np.newaxis]
 
 
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, None], tf.int64),
-        tf.TensorSpec([], tf.int64),
-        tf.TensorSpec([], tf.int32),
-    ]
-)
-def _merge(queries, block, similarities, indices, first, k):
+def _passing(similarities, values, k, width):
+    """Where a block may hold one of the k nearest: `(query, row)`, two int64 vectors.
+
+    Args:
+        similarities: `(n, size)` array, as float32 rounds them.
+        values: `(n, k)` array of the k nearest so far, or `(n, fewer)`.
+    """
+    so_far = values.shape[1] == k
+    bound = values[:, -1:] if so_far else _bound(similarities, k)
+    # The rounding of as many products of parts of unit vectors.
+    rounding = width * np.finfo(np.float32).eps
+    places = np.flatnonzero(similarities >= bound - 2 * rounding)
+    return np.divmod(places, similarities.shape[1])
+
+
+def _exact(queries, block, passing):
+    """What passes, `(query, row)`, and its similarities in float64.
+
+    Processors add in different orders. Rounded to float32, the sums are the same.
+    """
+    places, columns = passing
+    products = np.empty(len(places), np.float32)
+    for start in range(0, len(places), _EXACT_AT_A_TIME):
+        some = slice(start, start + _EXACT_AT_A_TIME)
+        pairs = queries[places[some]], block[columns[some]]
+        products[some] = np.einsum("nd,nd->n", *pairs)
+    return places, columns, products
+
+
+def _merge(places, columns, products, first, nearest, k):
     """The k nearest of those so far and of a block that begins at row `first`.
 
-    `top_k` puts the first of equal values first. So the lower row number wins, within
-    a block and, because blocks come in their order, between blocks.
+    Of equal values, the lower row number wins.
     """
-    values, columns = tf.math.top_k(
-        tf.matmul(queries, block, transpose_b=True), tf.minimum(k, tf.shape(block)[0])
-    )
-    values = tf.concat([similarities, values], axis=1)
-    rows = tf.concat([indices, tf.cast(columns, tf.int64) + first], axis=1)
-    values, chosen = tf.math.top_k(values, tf.minimum(k, tf.shape(values)[1]))
-    return values, tf.gather(rows, chosen, batch_dims=1)
+    values, rows = nearest
+    count = len(values)
+    queries = np.concatenate([np.repeat(np.arange(count), values.shape[1]), places])
+    values = np.concatenate([values.ravel(), products])
+    rows = np.concatenate([rows.ravel(), columns + first])
+    order = np.lexsort((rows, -values, queries))
+    # The place of each among those of its query.
+    starts = np.searchsorted(queries[order], np.arange(count))
+    rank = np.arange(len(order)) - starts[queries[order]]
+    chosen = order[rank < k]
+    return values[chosen].reshape(count, -1), rows[chosen].reshape(count, -1)
+
+
+def _bound(similarities, k):
+    """What k similarities of each row reach, `(n, 1)`; all, where there are fewer."""
+    some = similarities[:, ::_STEP]
+    if some.shape[1] < k:
+        some = similarities
+    least = max(some.shape[1] - k, 0)
+    return np.partition(some, least, axis=1)[:, least : least + 1]

@@ -9,6 +9,7 @@ import collections
 import concurrent.futures
 import functools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -118,5 +119,9 @@ def _system(scheme: str, bucket: str) -> Any:
 
 
 def _reason(error):
-    """The first line of what a store or Arrow says."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of what a store or Arrow says, without the name of the file."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    line = re.sub(r"^When .*?: (?=AWS|google::)", "", line)
+    if "ACCESS_DENIED" in line:
+        return f"access is denied, are the store's credentials set?: {line}"
+    return line

@@ -16,6 +16,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from keras_twins import files, progress
+from keras_twins.collection.audit import audit, write_tables
 from keras_twins.commands import cli, embeddings_file, shared_flags
 from keras_twins.errors import InputError
 
@@ -36,9 +37,7 @@ def main(flags, paths):
     if importlib.util.find_spec("jinja2") is None:
         raise InputError("the page needs jinja2: pip install 'keras-twins[report]'")
     found = embeddings_file.open_files(flags)
-    # They import TensorFlow.
-    from keras_twins.collection.audit import audit, write_tables
-    from keras_twins.report import audit_page
+    from keras_twins.report import audit_page  # It needs the extra.
 
     names = found.paths
     with progress.bar("audit: reading pictures", len(names), "file") as bar:

@@ -21,7 +21,7 @@ from absl import logging
 from PIL import Image
 
 from keras_twins import listing, progress
-from keras_twins.collection import bulk, images, skipped
+from keras_twins.collection import bulk, images
 from keras_twins.collection.bulk import Output
 from keras_twins.collection.files import check_output
 from keras_twins.collection.shards import ROWS
@@ -160,17 +160,30 @@ def _embed(flags, output, found, model, open_embed):
         f"{where}"
     )
     if flags.ray and written.new:
-        seconds = time.monotonic() - began
+        print(rates(written.new, time.monotonic() - began, written.nodes))
+    if written.skipped:
+        count = sum(times for _, times in written.skipped)
         print(
-            f"{written.new:,} files in {seconds:.0f} s, {written.new / seconds:.3g}/s"
-        )
-    if found.left_out:
-        print(
-            f"{len(found.left_out):,} of {written.total:,} files are skipped; "
+            f"{count:,} of {written.total:,} files are skipped; "
             f"{output.skipped} lists them:"
         )
-        for reason, times in skipped.count(found.left_out):
+        for reason, times in written.skipped:
             print(f"{times:>8,}  {reason}")
+
+
+def rates(count, seconds, nodes):
+    """How fast files were embedded, together and per machine of a cluster.
+
+    Examples:
+        >>> from keras_twins.commands import embed
+        >>> embed.rates(1200, 10.0, 2)
+        '1,200 files in 10 s: 120/s on 2 nodes, 60/s per node'
+    """
+    rate = count / seconds
+    return (
+        f"{count:,} files in {seconds:.0f} s: {rate:.3g}/s on "
+        f"{listing.counted(nodes, 'node')}, {rate / nodes:.3g}/s per node"
+    )
 
 
 def _listed(found):

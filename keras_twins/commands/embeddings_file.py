@@ -56,8 +56,6 @@ def read(path):
 def open_files(flags):
     """The embeddings of files that `--embeddings` or `--workdir` names.
 
-    TensorFlow has started on return.
-
     Args:
         flags: `FlagValues`, as `define_flags` defines them.
 
@@ -65,23 +63,36 @@ def open_files(flags):
         `keras_twins.collection.Embeddings` with the paths of files.
 
     Raises:
-        InputError: as `check_flags`, `read` and `of_run`, or for a run whose images are
-            not files.
+        InputError: as `check_flags`, `read`, `open_run` and `files_of_run`.
     """
     check_flags(flags)
-    if not flags.workdir:
-        found = read(flags.embeddings)
-        start_tensorflow(keras=False)
-        return found
+    if flags.workdir:
+        return files_of_run(open_run(flags))
+    return read(flags.embeddings)
+
+
+def open_run(flags):
+    """The run that `--workdir` names; TensorFlow has started on return.
+
+    Returns:
+        `keras_twins.runs.run.Run`.
+
+    Raises:
+        InputError: for a folder without a run that has ended.
+    """
     workdir = Workdir(flags.workdir)
     workdir.check_ended()  # Said before TensorFlow starts.
     start_tensorflow()
     from keras_twins.runs.run import Run  # It imports TensorFlow.
 
-    run = Run.read(workdir)
+    return Run.read(workdir)
+
+
+def files_of_run(run):
+    """As `of_run`; raises InputError for a run whose images are not files, too."""
     if run.train_source.paths is None:
         raise InputError(
-            f"--workdir={workdir.path}: the images of {run.config.dataset} are not "
+            f"--workdir={run.workdir.path}: the images of {run.config.dataset} are not "
             "files; give a run on a folder of files, or --embeddings"
         )
     return of_run(run)

@@ -1,42 +1,44 @@
 """Shows a collection on a live page: its map, what is alike, and labels.
 
     keras-twins explore --embeddings=embeddings.npz --model_dir=DIR/embedder
+    keras-twins explore --workdir=runs/mine
 
 It prints the address of the page, which only this machine can open, and runs until
 Ctrl-C. The map is made once and kept beside the embeddings. Labels are written to a
-table (path, label) at once; no other file of yours is changed. With --model_dir, the
-page also finds what is near a picture that you drop on it.
+table (path, label) at once; no other file of yours is changed. With --model_dir or
+--workdir, the page also finds what is near a picture that you drop on it. Of more than
+200,000 files, so many are drawn at random.
 """
 
+import functools
 import importlib.util
 import os
 import pathlib
 
+import numpy as np
 from absl import flags as absl_flags
 
-from keras_twins import collection, listing, progress
+from keras_twins import collection, listing, progress, tables
 from keras_twins.commands import cli, embeddings_file
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
+from keras_twins.explore.data import Data, rows_of
+from keras_twins.explore.labels import Labels
 from keras_twins.export.versions import newest_version
-from keras_twins.serving import addresses
+from keras_twins.serving import addresses, local, same_model
 
 _HOST = "127.0.0.1"
+# What a map of points stays fluid with.
+_SHOWN = 200_000
 
 
 def define_flags(flags):
-    absl_flags.DEFINE_string(
-        "embeddings",
-        None,
-        "What `keras-twins embed` wrote: a file, or a folder of shards.",
-        flag_values=flags,
-    )
-    absl_flags.mark_flag_as_required("embeddings", flags)
+    embeddings_file.define_flags(flags)
     absl_flags.DEFINE_string(
         "model_dir",
         None,
-        "Folder of the exported model that wrote them. It embeds pictures that are "
-        "dropped on the page.",
+        "With --embeddings: folder of the exported model that wrote them. It embeds "
+        "pictures that are dropped on the page. A run embeds them by itself.",
         flag_values=flags,
     )
     absl_flags.DEFINE_string(
@@ -89,41 +91,74 @@ def open_data(flags):
     Raises:
         InputError: naming the flag, for what cannot be used.
     """
-    path = pathlib.Path(os.path.abspath(flags.embeddings))
-    found = embeddings_file.read(flags.embeddings)
-    version = newest_version(flags.model_dir) if flags.model_dir else None
-    start_tensorflow(keras=False)
-    # They import TensorFlow.
-    from keras_twins.explore import layout, model
-    from keras_twins.explore.data import Data, rows_of
-    from keras_twins.explore.labels import Labels, read_table
+    found, path, load = _open(flags)
+    # It takes TensorFlow in, by the package of the map.
+    from keras_twins.explore import layout
 
-    try:
-        searched = collection.Neighbours(found.embeddings)
-    except InputError as error:
-        raise InputError(f"--embeddings={flags.embeddings}: {error}") from error
+    selected, unknown = _selected(flags.selected, found.paths)
+    total = len(found.paths)
+    if total > _SHOWN:
+        rows = np.random.default_rng(0).choice(total, _SHOWN, replace=False)
+        rows = np.union1d(rows, selected).astype(np.int64)
+        found, selected = found.only(rows), np.searchsorted(rows, selected)
+    shown = len(found.paths)
     labels = Labels(flags.labels or path.with_name("labels.csv"), found.paths)
-    _say(labels.unknown, "row", f"of {labels.path} without an embedding; kept")
-    selected = []
-    if flags.selected:
-        if not os.path.exists(flags.selected):
-            raise InputError(f"--selected={flags.selected} does not exist")
-        table = read_table("--selected", flags.selected, ("path",))
-        selected, unknown = rows_of(found.paths, table.column("path"))
-        _say(unknown, "row", f"of {flags.selected} without an embedding")
-    with progress.stage(f"explore: looking for {len(found.paths):,} files"):
+    _say(labels.unknown, "row", f"of {labels.path} without a file on the map; kept")
+    _say(unknown, "row", f"of {flags.selected} without an embedding")
+    with progress.stage(f"explore: looking for {shown:,} files"):
         missing = sum(not os.path.exists(name) for name in found.paths)
     _say(missing, "file", "no longer there; shown without pictures")
-    embed = None
-    if version:
-        with progress.stage(f"explore: loading {version}"):
-            embed = model.load(version, found.embeddings, found.paths)
+    embed = load(found)
     kept = path.with_name(f"{path.name}.map.npz")
     points, method, key = layout.read_or_make(found.embeddings, kept)
-    print(
-        f"{listing.counted(len(points), 'file')}; the map is {method}, kept in {kept}"
-    )
+    if shown < total:
+        print(f"{shown:,} of {total:,} files are shown and searched, drawn at random")
+    print(f"{listing.counted(shown, 'file')}; the map is {method}, kept in {kept}")
+    searched = collection.Neighbours(found.embeddings)
     return Data(path.name, found, points, key, searched, labels, selected, embed)
+
+
+def _open(flags):
+    """What is shown, the file that holds it, and a function that loads its model.
+
+    The function takes the embeddings that are shown. It gives a function of the bytes
+    of a picture that gives its embedding `(1, D)`, or None where there is no model.
+    """
+    embeddings_file.check_flags(flags)
+    if flags.workdir:
+        if flags.model_dir:
+            raise InputError(f"--model_dir={flags.model_dir} needs --embeddings")
+        run = embeddings_file.open_run(flags)
+        found = embeddings_file.files_of_run(run)
+        return found, run.workdir.embeddings, functools.partial(_encoder_of, run)
+    version = newest_version(flags.model_dir) if flags.model_dir else None
+    found = embeddings_file.read(flags.embeddings)
+    start_tensorflow(keras=False)
+    path = pathlib.Path(os.path.abspath(flags.embeddings))
+    return found, path, functools.partial(_model_in, version, flags.embeddings)
+
+
+def _encoder_of(run, found):
+    from keras_twins.runs.embedder import RunEmbedder  # It imports TensorFlow.
+
+    embedder = RunEmbedder(run)
+    return lambda picture: embedder.embed([picture])
+
+
+def _model_in(version, embeddings, found):
+    if version is None:
+        return None
+    with progress.stage(f"explore: loading {version}"):
+        model = local.ExportedModel(version, batch_size=1)
+        same_model.check(model, version, found, f"--embeddings={embeddings}")
+    return lambda picture: model.embed([picture])
+
+
+def _selected(path, paths):
+    """The rows of the files that `--selected` names, and how many it has besides."""
+    if not path:
+        return [], 0
+    return rows_of(paths, tables.read("--selected", path, ("path",)).column("path"))
 
 
 def _say(count, what, then):

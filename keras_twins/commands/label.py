@@ -12,6 +12,7 @@ import os
 from absl import flags as absl_flags
 
 from keras_twins import collection, files
+from keras_twins.collection.selection.labelling import label_all
 from keras_twins.commands import cli, embeddings_file, labels_file, shared_flags
 from keras_twins.errors import InputError
 
@@ -42,9 +43,6 @@ def main(flags, paths):
         )
     embedded = embeddings_file.open_files(flags)
     labels, names, notes = labels_file.read(flags.labelled, embedded.paths)
-    # After TensorFlow has started: the package of `select` may import it.
-    from keras_twins.collection.selection.labelling import label_all
-
     try:
         found = label_all(embedded.embeddings, labels)
     except InputError as error:
@@ -77,7 +75,13 @@ def _what_next(embedded, labels):
     there, said = embeddings_file.to_choose(embedded.paths)
     if not (there & (labels < 0)).any():
         return [], said
-    found = collection.select(embedded.embeddings, _NEXT, labelled=labels, among=there)
+    found = collection.select(
+        embedded.embeddings,
+        _NEXT,
+        labelled=labels,
+        among=there,
+        paths=embedded.paths,
+    )
     return found.rows.tolist(), [*said, *found.notes]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_twins import listing
+from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 
 
@@ -22,6 +23,7 @@ def read(path, paths):
         InputError: naming the flag, for a table that cannot be read, has a file with
             two labels, or no label of an embedded file.
     """
+    start_tensorflow(keras=False)
     from keras_twins.data import label_table  # It imports TensorFlow.
 
     table = label_table.match(path, ["."], paths, "--labelled")

@@ -21,11 +21,9 @@ from keras_twins import collection, files, listing, progress
 from keras_twins.collection import images
 from keras_twins.collection.index import IndexedNeighbours
 from keras_twins.commands import cli, embeddings_file, searched, shared_flags
-from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
 from keras_twins.report import sheet
-from keras_twins.runs.workdir import Workdir
 
 TAKES_PATHS = True
 
@@ -97,17 +95,10 @@ def main(flags, paths):
 def _open(flags):
     """What is to be searched; all that can be wrong with flags is said at once."""
     if flags.workdir:
-        workdir = Workdir(flags.workdir)
-        workdir.check_ended()  # Said before TensorFlow starts.
-        start_tensorflow()
-        from keras_twins.runs.run import Run  # It imports TensorFlow.
-
-        return searched.OfRun(Run.read(workdir))
+        return searched.OfRun(embeddings_file.open_run(flags))
     version = newest_version(flags.model_dir) if flags.model_dir else None
     server = (flags.server, flags.model_name) if flags.server else None
-    among = searched.File(flags.embeddings, version, server)
-    start_tensorflow(keras=False)
-    return among
+    return searched.File(flags.embeddings, version, server)
 
 
 def _queries(paths, among):

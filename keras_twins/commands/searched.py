@@ -4,25 +4,20 @@ Each has `found`, the embeddings with their paths; `path`, where they are kept;
 `levels`, of 16-bit samples; `embed(queries)`, `name(row)` and `thumbnails(rows)`.
 """
 
-import itertools
-import os
 import pathlib
 
 import numpy as np
 
 from keras_twins import pictures, progress
-from keras_twins.collection import Embeddings
+from keras_twins.collection.measures import open_picture
 from keras_twins.commands import embeddings_file
-from keras_twins.decode import errors
+from keras_twins.commands.startup import start_tensorflow
+from keras_twins.decode import host
 from keras_twins.errors import InputError
-from keras_twins.serving import client_images, local
-from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
+from keras_twins.serving import local, same_model
+from keras_twins.serving.client import EmbeddingClient, ServerError
 
 _QUERIES_AT_A_TIME = 32
-# Files of the collection that are embedded again, and how many are looked for, to see
-# that the model is the one that the embeddings are of. Other processors and precisions
-# give nearly the same.
-_PROBES, _LOOKED_AT, _SAME = 3, 1000, 0.98
 
 
 class File:
@@ -54,10 +49,12 @@ class File:
             InputError: for a query that is not an image, or another model than the one
                 that the embeddings are of.
         """
+        model = self._version or f"--server={self._server[0]}"
         try:
             with self._opened() as embedder:
                 rows = embedder.embed(queries)
-                self._check_model(embedder, rows.shape[1])
+                where = f"--embeddings={self.path}"
+                same_model.check(embedder, model, self.found, where)
         except ServerError as error:
             raise InputError(f"--server={error}") from error
         return rows
@@ -70,40 +67,14 @@ class File:
         return {row: thumbnail(self.found.paths[row], side) for row in rows}
 
     def _opened(self):
-        if self._server is not None:
-            url, name = self._server
-            return EmbeddingClient(url, name, batch_size=_QUERIES_AT_A_TIME)
-        with progress.stage(f"neighbours: loading {self._version}"):
-            return local.ExportedModel(self._version, _QUERIES_AT_A_TIME)
-
-    def _check_model(self, embedder, width):
-        kept = self.found.embeddings
-        model = self._version or f"--server={self._server[0]}"
-        if width != kept.shape[1]:
-            raise InputError(
-                f"{model} gives embeddings of width {width}; those of "
-                f"--embeddings={self.path} have a width of {kept.shape[1]}"
-            )
-        cosines = list(self._cosines_of_probes(embedder))
-        if cosines and max(cosines) < _SAME:
-            raise InputError(
-                f"{model} is not the model of --embeddings={self.path}: it gives the "
-                f"first {len(cosines)} files that are there other embeddings (cosine "
-                f"{max(cosines):.2f} at most); give the model that wrote them"
-            )
-
-    def _cosines_of_probes(self, embedder):
-        """How alike embeddings of files of the collection are to those kept."""
-        paths = enumerate(self.found.paths[:_LOOKED_AT])
-        there = ((row, path) for row, path in paths if os.path.isfile(path))
-        for row, path in itertools.islice(there, _PROBES):
-            try:
-                (again,) = embedder.embed([path])
-            except ImageError:
-                continue  # It has become another file.
-            kept = self.found.embeddings[row]
-            lengths = np.linalg.norm(again) * np.linalg.norm(kept)
-            yield float(again @ kept / max(lengths, np.finfo(np.float32).tiny))
+        if self._server is None:
+            start_tensorflow(keras=False)
+            with progress.stage(f"neighbours: loading {self._version}"):
+                return local.ExportedModel(self._version, _QUERIES_AT_A_TIME)
+        url, name = self._server
+        if url.startswith("grpc"):
+            start_tensorflow(keras=False)  # The stubs of TensorFlow Serving import it.
+        return EmbeddingClient(url, name, batch_size=_QUERIES_AT_A_TIME)
 
 
 class OfRun:
@@ -124,31 +95,14 @@ class OfRun:
         self.path = run.workdir.embeddings
         self.levels = run.levels
         everything = embeddings_file.of_run(run)
-        here = slice(self._source.num_images)  # Test images come behind them.
-        self.found = Embeddings(
-            everything.embeddings[here],
-            everything.paths[here],
-            columns={name: v[here] for name, v in everything.columns.items()},
-        )
+        # Test images come behind them.
+        self.found = everything.only(np.arange(self._source.num_images))
 
     def embed(self, queries):
         """The embeddings of images by the run's encoder, `(Q, D)`."""
-        # It imports TensorFlow.
-        from keras_twins.augment.prepare import resize_and_crop
+        from keras_twins.runs.embedder import RunEmbedder  # It imports TensorFlow.
 
-        encoder, settings = self._run.trained_encoder(), self._run.config.evaluation
-        parts = []
-        for start in range(0, len(queries), _QUERIES_AT_A_TIME):
-            images = [
-                resize_and_crop(
-                    read_picture(query, self.levels),
-                    settings.image_size,
-                    settings.resize,
-                )
-                for query in queries[start : start + _QUERIES_AT_A_TIME]
-            ]
-            parts.append(np.asarray(encoder(np.stack(images), training=False)))
-        return np.concatenate(parts)
+        return RunEmbedder(self._run).embed(queries)
 
     def name(self, row):
         name, classes = self.found.paths[row], self.found.columns.get("class")
@@ -171,29 +125,17 @@ class OfRun:
         return found
 
 
-def read_picture(path, levels=None):
-    """The pixels of an image file, uint8 `(height, width, 3)`.
-
-    Raises:
-        InputError: for a file that is missing or not an image.
-    """
-    import tensorflow as tf  # When a picture is read.
-
-    from keras_twins.decode.images import ImageDecoder  # It imports TensorFlow.
-
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"{str(path)!r} does not exist; expected an image")
-    encoded = client_images.encode(0, path)
-    try:
-        return ImageDecoder(levels).decode(encoded, path.name).numpy()
-    except tf.errors.OpError as error:
-        raise InputError(f"{path} {errors.reason(error.message)}") from error
-
-
 def thumbnail(path, side, levels=None):
     """A small square picture of a file; None where it cannot be read."""
     try:
-        return pictures.thumbnail(read_picture(path, levels), side)
-    except InputError:
+        return pictures.thumbnail(_pixels(path, levels), side)
+    except (InputError, *host.ERRORS):
         return None
+
+
+def _pixels(path, levels):
+    if levels is None:
+        return np.asarray(open_picture(path))
+    from keras_twins.runs.embedder import read_picture  # It imports TensorFlow.
+
+    return read_picture(path, levels)

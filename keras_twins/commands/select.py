@@ -10,15 +10,15 @@ give another CSV file with the columns path and label. What is labelled is not c
 again, nor is a copy of it. Files that have moved are counted and not chosen.
 """
 
-import csv
 import pathlib
 
 from absl import flags as absl_flags
 
-from keras_twins import collection, files, progress
+from keras_twins import collection, files, progress, tables
 from keras_twins.collection.selection.choice import METHODS
 from keras_twins.commands import cli, embeddings_file, labels_file, shared_flags
 from keras_twins.errors import InputError
+from keras_twins.report import contact_sheet
 
 _COLUMNS = ("path", "rank", "why", "cluster")
 
@@ -89,8 +89,6 @@ def write(found, names, output):
         names: list of str, the paths of the collection.
         output: path of the CSV file.
     """
-    from keras_twins.report import contact_sheet  # After TensorFlow has started.
-
     rows = zip(found.rows, found.why, found.clusters, strict=True)
     table = [
         (names[row], rank, why, cluster if cluster >= 0 else "")
@@ -106,8 +104,10 @@ def _check_holds_no_labels(output: pathlib.Path) -> None:
     """Raises InputError for a table that somebody has written labels into."""
     if not output.exists():
         return
-    with output.open(encoding="utf-8-sig", errors="replace", newline="") as table:
-        header = next(csv.reader(table), [])
+    try:
+        header = tables.read("--output", output, (tables.PATH,)).header
+    except InputError:
+        header = []
     if tuple(header) != _COLUMNS:
         raise InputError(
             f"--output={output}: exists and is not a table as select writes it; it may "

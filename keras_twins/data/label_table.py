@@ -1,19 +1,13 @@
 """Classes by a table of labels: a CSV file of paths and labels."""
 
-import csv
 import dataclasses
 import os
 
 import numpy as np
 
-from keras_twins import listing
+from keras_twins import listing, tables
 from keras_twins.data.classes import NONE, Classes
 from keras_twins.decode.host import IMAGE_SUFFIXES
-from keras_twins.errors import InputError
-
-_DELIMITERS = ",;\t"
-_PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image")
-_LABEL_COLUMNS = ("label", "class", "category")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,18 +76,24 @@ def match(path, roots, files, flag):
     Raises:
         InputError: for a table that cannot be read.
     """
-    rows = _rows(path, flag)
+    table = tables.read(flag, path, suffixes=IMAGE_SUFFIXES)
+    rows = list(zip(*map(table.column, (tables.PATH, tables.LABEL)), strict=True))
     roots = [os.path.dirname(os.path.abspath(path)), *roots]
     place = {os.path.abspath(file): index for index, file in enumerate(files)}
     labels, others, missing, several = {}, 0, 0, ""
     for file, label in rows:
-        file = file.replace("\\", "/")
-        candidates = [os.path.abspath(os.path.join(root, file)) for root in roots]
+        # As it is, and as a person means it who put spaces around it.
+        names = dict.fromkeys(name.replace("\\", "/") for name in (file, file.strip()))
+        candidates = [
+            os.path.abspath(os.path.join(root, name))
+            for name in names
+            for root in roots
+        ]
         known = [candidate for candidate in candidates if candidate in place]
         if known:
             index = place[known[0]]
             if label and labels.setdefault(index, label) != label and not several:
-                several = f"{file} several labels ({labels[index]}, {label})"
+                several = f"{file.strip()} several labels ({labels[index]}, {label})"
         elif not any(map(os.path.exists, candidates)):
             missing += 1
         else:
@@ -109,44 +109,6 @@ def numbered(table, count):
     for index, label in table.labels.items():
         numbers[index] = number[label]
     return numbers
-
-
-def _rows(path, flag):
-    """The rows of a table, pairs of file and label."""
-    try:
-        # Spreadsheets write a byte-order mark, which is not a part of the first name.
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"{flag}={path} cannot be read: {reason}") from error
-    lines = [line for line in lines if line.strip()]
-    delimiter = max(_DELIMITERS, key=lambda mark: _columns(lines[:20], mark))
-    rows = [
-        [cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)
-    ]
-    header = [cell.lower() for cell in rows[0]] if rows else []
-    at = [_first(header, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS)]
-    if None not in at:
-        rows = rows[1:]
-    elif len(header) == 2 and header[0].endswith(IMAGE_SUFFIXES):
-        at = [0, 1]
-    else:
-        has = ", ".join(rows[0]) if rows else "nothing"
-        raise InputError(
-            f"{flag}={path}: expected the columns path and label, separated "
-            f"by comma, semicolon or tab; its first line has: {has}"
-        )
-    return [(row[at[0]], row[at[1]]) for row in rows if len(row) > max(at)]
-
-
-def _columns(lines, delimiter):
-    """How many columns each of some lines has at least."""
-    return min((len(row) for row in csv.reader(lines, delimiter=delimiter)), default=0)
-
-
-def _first(header, names):
-    return next((header.index(name) for name in names if name in header), None)
 
 
 def _sorted_names(names):

@@ -147,7 +147,7 @@ def all_of(embeddings, paths, classes=None):
     Args:
         embeddings: `(N, D)` float32 array without NaN.
         paths: list of N paths.
-        classes: `(N,)` array of int, or None.
+        classes: `(N,)` array of int or str, which may hold None, or None.
 
     Returns:
         dict from name to function of `done` that gives a `Colouring`.
@@ -155,7 +155,7 @@ def all_of(embeddings, paths, classes=None):
     audited = Audited(embeddings, paths)
     found = {}
     if classes is not None:
-        texts = list(map(str, classes.tolist()))
+        texts = ["" if one is None else str(one) for one in classes.tolist()]
         found["class"] = lambda done: by_text(texts)
     return found | {
         "folder": lambda done: by_folder(paths),

@@ -37,7 +37,10 @@ class Data:
         self._labels = labels
         self._selected = np.array(selected, np.int32)
         self._embed = embed
-        functions = colours.all_of(found.embeddings, found.paths, found.labels)
+        classes = found.labels
+        if classes is None:
+            classes = found.columns.get("label", found.columns.get("class"))
+        functions = colours.all_of(found.embeddings, found.paths, classes)
         self._jobs = Jobs(functions, len(found.paths))
         self._thumbnails = Thumbnails(found.paths)
 

@@ -31,6 +31,19 @@ def test_a_later_shard_replaces_an_earlier_one(ledger):
     assert list(ledger.missing(9)) == [[FILES[0], FILES[3], FILES[5]]]
 
 
+def test_what_was_left_out_is_there_in_its_order_while_files_are_added(ledger):
+    pairs = [(file.path, f"reason {n % 2}") for n, file in enumerate(FILES)]
+
+    def listed():
+        for file, pair in zip(FILES, pairs, strict=True):
+            ledger.leave_out([pair])
+            yield file
+
+    ledger.add(listed())
+    assert list(ledger.left_out()) == pairs
+    assert (ledger.count, ledger.count_left_out()) == (6, 6)
+
+
 def test_what_changed_and_what_has_gone_is_counted(ledger):
     ledger.add(FILES[:4])
     old = FILES[1]._replace(size=99)

@@ -49,3 +49,30 @@ def test_a_cell_of_one_row(rng, monkeypatch):
     found = similarities > 0.5
     assert not found[0].any() and found[1:].all()
     assert (indices[~found] < 81).all()
+
+
+class Watched:
+    """Embeddings that are too large to be taken at once; it notes what is taken."""
+
+    def __init__(self, rows):
+        self._rows = rows
+        self.most = 0
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, taken):
+        found = self._rows[taken]
+        self.most = max(self.most, len(found))
+        return found
+
+
+def test_large_embeddings_are_never_in_memory_at_once(rng, monkeypatch):
+    rows = _pairs(rng, 6000)
+    monkeypatch.setattr(module, "_EXACT", 100)
+    monkeypatch.setattr(module, "_ROWS_AT_A_TIME", 500)
+    monkeypatch.setattr(module, "_SAMPLES_PER_CELL", 10)
+    watched, some = Watched(rows), np.arange(0, 6000, 2)
+    indices, _ = nearest_others(watched, 3, of=some)
+    assert watched.most < 1500
+    np.testing.assert_array_equal(indices, nearest_others(rows[some], 3)[0])

@@ -37,9 +37,10 @@ def embedded(tmp_path_factory):
 
 
 def _open(embeddings, **given):
-    names = ("model_dir", "labels", "selected")
+    names = ("workdir", "model_dir", "labels", "selected")
     flags = dict.fromkeys(names) | {name: str(given[name]) for name in given}
-    return command.open_data(types.SimpleNamespace(embeddings=str(embeddings), **flags))
+    flags["embeddings"] = embeddings and str(embeddings)
+    return command.open_data(types.SimpleNamespace(**flags))
 
 
 def test_says_what_is_missing_and_goes_on(embedded, tmp_path, capsys):
@@ -53,7 +54,7 @@ def test_says_what_is_missing_and_goes_on(embedded, tmp_path, capsys):
         selected=selected,
     )
     assert capsys.readouterr().out.splitlines() == [
-        f"1 row of {labels} without an embedding; kept",
+        f"1 row of {labels} without a file on the map; kept",
         f"2 rows of {selected} without an embedding",
         "1 file no longer there; shown without pictures",
         f"7 files; the map is PCA, kept in {embedded / 'e.npz.map.npz'}",
@@ -65,6 +66,21 @@ def test_says_what_is_missing_and_goes_on(embedded, tmp_path, capsys):
     with pytest.raises(InputError, match="is not"):
         data.search(b"not a picture", 2)
     data.close()
+
+
+def test_of_many_files_some_are_drawn_and_the_selected_ones(
+    embedded, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "_SHOWN", 3)
+    paths = [str(embedded / f"{n}.png") for n in range(6)]
+    for chosen in paths:
+        (tmp_path / "s.csv").write_text(f"path\n{chosen}\n")
+        data = _open(embedded / "e.npz", selected=tmp_path / "s.csv")
+        said = capsys.readouterr().out
+        assert f"{len(data)} of 7 files are shown and searched, drawn at random" in said
+        [row] = np.frombuffer(data.selected(), "<i4").tolist()
+        assert data.files([row])[0]["path"] == chosen and len(data) in (3, 4)
+        data.close()
 
 
 def test_the_map_is_the_one_that_was_kept(embedded, monkeypatch):
@@ -91,9 +107,9 @@ def test_refuses_bad_input(embedded, tmp_path, rng):
     refused("--embeddings=.*1 of 4 rows hold NaN or infinity", tmp_path / "e.npz")
     refused("does not exist; expected numbered folders", model_dir=tmp_path / "no")
     refused("--labels=.*there is no such folder", labels=tmp_path / "no" / "l.csv")
-    refused("--selected=.*does not exist", selected=tmp_path / "s.csv")
+    refused("--selected=.*cannot be read: No such file", selected=tmp_path / "s.csv")
     (tmp_path / "s.csv").write_text("name\nx\n")
-    refused("expected the columns path", selected=tmp_path / "s.csv")
+    refused("expected the column path", selected=tmp_path / "s.csv")
     assert not list(tmp_path.glob("*.map.npz"))
 
 
@@ -102,7 +118,7 @@ def test_refuses_another_model(embedded, tmp_path):
     wider = np.pad(found.embeddings, ((0, 0), (0, 1)))
     for rows, match in (
         (wider, "of width 4; those .* have a width of 5"),
-        (-found.embeddings, r"gives other embeddings .*cosine -1.00.*give the model"),
+        (-found.embeddings, r"is not the model .*cosine -1.00.*give the model"),
     ):
         collection.write(tmp_path / "e.npz", rows, found.paths)
         with pytest.raises(InputError, match=match):
@@ -112,7 +128,7 @@ def test_refuses_another_model(embedded, tmp_path):
 def test_a_taken_port_is_one_line(embedded):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        flags = types.SimpleNamespace(embeddings=str(embedded / "e.npz"), port=port)
+        flags = types.SimpleNamespace(port=port)
         with pytest.raises(InputError, match=f"--port={port}: .*in use"):
             command.main(flags, [])
 

@@ -196,6 +196,19 @@ def test_a_folder_of_queries_and_a_folder_of_shards(scans, tmp_path, rng, capsys
         assert near == [str(scans[i]) for i in order]
 
 
+def test_files_of_the_collection_need_no_tensorflow(scans, tmp_path, rng):
+    path = tmp_path / "embeddings.npz"
+    collection.write(path, rng.normal(size=(20, 3)), scans)
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; "
+        "from keras_twins.commands import cli; cli.main('neighbours')"
+    )
+    arguments = [f"--embeddings={path}", f"--output={tmp_path}/near.png", "--count=2"]
+    subprocess.run([sys.executable, "-c", code, str(scans[3]), *arguments], check=True)
+    with open(tmp_path / "near.csv", newline="") as file:
+        assert [line["query"] for line in csv.DictReader(file)] == [str(scans[3])] * 2
+
+
 def _main(embeddings, queries, output, count=5, **changed):
     flags = {"embeddings": str(embeddings), "output": str(output), "count": count}
     flags |= dict.fromkeys(("workdir", "model_dir", "server"))

@@ -109,7 +109,10 @@ def test_labels_that_are_not_one_class_per_image_are_none(root, tmp_path, text, 
         (None, "labels.csv cannot be read: No such file"),
         (b"name,kind\n2.png,a\n", "expected the columns path and label.*name, kind"),
         (b"", "expected the columns path and label.*nothing"),
-        (b"path,label\n2.png,\xe4\n", "labels.csv cannot be read: it is not UTF-8"),
+        (
+            b"path,label\n2.png,\xe4\n",
+            "line 2, column 2: the label is not UTF-8",
+        ),
     ],
 )
 def test_a_table_of_another_kind_is_one_line(root, tmp_path, contents, message):

@@ -8,7 +8,7 @@ import pytest
 from keras_twins import files
 from keras_twins.data import label_table
 from keras_twins.errors import InputError
-from keras_twins.explore.labels import Labels, read_table
+from keras_twins.explore.labels import Labels
 
 PATHS = ["a/1.png", 'a/2, "two".png', "b/\udce9.png", "b/4.png"]
 
@@ -88,12 +88,24 @@ def test_labels_that_are_saved_at_once_are_all_kept(tmp_path):
     assert found == [f"label {row}" for row in range(24)]
 
 
+def test_a_table_stays_as_its_writer_separates_it(tmp_path):
+    path = tmp_path / "l.csv"
+    path.write_text("File;Class\n a/1.png;cat\nb/4.png;dog; \n")
+    labels = Labels(path, PATHS)
+    assert labels.of_rows() == ["", "", "", "dog"] and labels.unknown == 1
+    labels.save([0, 3], "cat; or dog")
+    assert path.read_text().splitlines() == [
+        "File;Class",
+        " a/1.png;cat",
+        'b/4.png;"cat; or dog"; ',
+        'a/1.png;"cat; or dog"',
+    ]
+
+
 def test_refuses_other_tables(tmp_path):
     with pytest.raises(InputError, match="--labels=.*there is no such folder"):
         Labels(tmp_path / "none" / "l.csv", PATHS)
-    for text in ("name,kind\n", "path;label\n", "", "\0\n"):
+    for text in ("name,kind\n", "path\n", "", "\0\n"):
         (tmp_path / "l.csv").write_text(text)
-        with pytest.raises(InputError, match="expected the columns path,label"):
+        with pytest.raises(InputError, match="expected the columns path and label"):
             Labels(tmp_path / "l.csv", PATHS)
-    with pytest.raises(InputError, match="--selected=.*cannot be read: Is a directory"):
-        read_table("--selected", tmp_path, ("path",))

@@ -246,7 +246,7 @@ def test_refuses_a_picture_that_is_too_large(client):
 def test_a_table_that_has_become_something_else_is_left_alone(client, tmp_path):
     (tmp_path / "labels.csv").write_text("name,kind\na,b\n")
     status, told = client.post("/api/labels", {"rows": [1], "label": "x"})
-    assert status == 422 and "expected the columns path,label" in told["error"]
+    assert status == 422 and "expected the columns path and label" in told["error"]
     assert (tmp_path / "labels.csv").read_text() == "name,kind\na,b\n"
 
 

@@ -9,7 +9,7 @@ import pytest
 from small_folders import tiny_config, write_image
 
 from keras_twins import evaluation, files
-from keras_twins.commands import audit, neighbours, searched
+from keras_twins.commands import audit, explore, neighbours, searched
 from keras_twins.errors import InputError
 from keras_twins.runs import embedded
 from keras_twins.runs.run import Run
@@ -91,6 +91,24 @@ def test_audit_tells_leaks_by_the_splits_of_the_run(workdir, tmp_path, capsys):
     flags["output"] = str(tmp_path / "audit.html")
     audit.main(types.SimpleNamespace(**flags), [])
     assert "1 test file also in train" in capsys.readouterr().out
+
+
+def test_explore_shows_a_run_and_searches_with_its_encoder(workdir, tmp_path, capsys):
+    given = dict.fromkeys(("embeddings", "model_dir", "labels", "selected"))
+    flags = types.SimpleNamespace(**given, workdir=str(workdir.path))
+    data = explore.open_data(flags)
+    kept = workdir.path / "embeddings.parquet.map.npz"
+    assert f"4 files; the map is PCA, kept in {kept}" in capsys.readouterr().out
+    assert data.about()["colours"][0] == "class"
+    contents = (tmp_path / "images" / "train/b/2.png").read_bytes()
+    rows, similarities = data.search(contents, 1)
+    assert rows == [2] and similarities[0] == pytest.approx(1, abs=1e-5)
+    with pytest.raises(InputError, match="the picture is not a JPEG"):
+        data.search(b"not a picture", 1)
+    data.close()
+    flags.model_dir = "models/embedder"
+    with pytest.raises(InputError, match="--model_dir=.* needs --embeddings"):
+        explore.open_data(flags)
 
 
 def test_what_cannot_be_embedded(workdir, small_run, tmp_path):

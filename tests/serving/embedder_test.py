@@ -45,11 +45,14 @@ def test_a_model_that_changes_meanwhile_is_said(serve, protocol, tmp_path):
             server.version = 2
 
     with EmbeddingClient(url) as client:
-        with shards.Shards(tmp_path / "embeddings", client.model()) as opened:
+        with (
+            shards.Shards(tmp_path / "embeddings", client.model()) as opened,
+            opened.ledger() as ledger,
+        ):
             with pytest.raises(InputError, match="now holds embedder version 2; the"):
                 with bulk.by(client) as embed:
                     groups = iter([files[:2], files[2:4], files[4:]])
-                    bulk.embed_into(opened, embed(groups, False, done))
+                    bulk.embed_into(opened, embed(groups, False, done), ledger)
             assert collection.read(tmp_path / "embeddings").paths == [
                 file.path for file in files[:2]
             ]

@@ -38,7 +38,7 @@ def test_a_server_embeds_the_queries(serve, expected, scans, tmp_path, protocol)
         np.testing.assert_allclose(answer.similarities, cosines[order], atol=1e-5)
     sent = [image for request in server.requests for image in request]
     assert sent[0] == _contents([scans[7]])[0]
-    assert len(sent) == 1 + 3  # And three files that show which model it is.
+    assert len(sent) == 1 + 4  # And four pictures that show which model it is.
 
 
 def test_a_server_that_cannot_is_one_line(serve, expected, scans, tmp_path):

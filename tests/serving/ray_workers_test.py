@@ -1,5 +1,6 @@
 """`keras-twins embed --ray`, on clusters of this machine."""
 
+import re
 import subprocess
 import sys
 
@@ -106,7 +107,7 @@ def test_the_command_as_a_user_types_it(model_dir, folder, tmp_path, plain):
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     first, second, *_ = ran.stdout.splitlines()
     assert first.startswith("99 embeddings of width 4 by")
-    assert second.startswith("99 files in ")
+    assert re.fullmatch(r"99 files in .* s: .*/s on 1 node, .*/s per node", second)
     skipped = output.with_name("embeddings.skipped.csv").read_text()
     assert_same((pq.read_table(output), skipped), plain)
 

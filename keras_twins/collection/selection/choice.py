@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from keras_twins.collection.finite import count_other
 from keras_twins.collection.selection import copies, coverage, extra, uncertainty
 from keras_twins.collection.selection.expectation import doubt
 from keras_twins.collection.selection.pool import NONE, Chosen, Pool, unit
@@ -40,6 +41,8 @@ METHODS = {
 # "auto": until there are so many labels, the first method, and then the second;
 # benchmarks/selection.py measures what that is worth.
 _FEW, _COVER, _ASK = 40, "k-means", "margin"
+# Of more files without a label, so many are looked at: what memory holds several times.
+_MOST = 200_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +80,9 @@ def select(
 
     Two files that show the same are never chosen together, nor is one that shows the
     same as a labelled file: equal embeddings up to rounding, and with `paths` also
-    what `keras_twins.collection.duplicates` finds among the files in question.
+    what `keras_twins.collection.duplicates` finds among the files in question. Of more
+    than 200,000 files without a label, so many are drawn to choose from, and a note
+    says so.
 
     Args:
         embeddings: `(N, D)` float array without NaN.
@@ -111,13 +116,16 @@ def select(
         array([5])
     """
     embeddings, labels, among = _checked(embeddings, count, method, labelled, among)
+    taken, notes = _taken(labels, among, seed)
+    labels, among = labels[taken], among[taken]
+    paths = None if paths is None else [paths[row] for row in taken]
     known = labels != NONE
-    units = unit(embeddings)
+    units = unit(embeddings[taken])
     free = copies.distinct(units, known, among & ~known)
     if not free.any():
         raise InputError(
             "There is no file to choose. Expected one without a label or more. "
-            f"Received: {len(labels):,} files, {int(known.sum()):,} of them labelled"
+            f"Received: {len(embeddings):,} files, {known.sum():,} of them labelled"
         )
     name = _ask_or_cover(labels[known]) if method == "auto" else method
     _check_method(name, labels[known])
@@ -140,12 +148,23 @@ def select(
         why += [found.why[place] for place in kept]
         clusters += [found.clusters[place] for place in kept]
     said = doubt(units[known], labels[known])
-    notes = [said] if said else []
+    notes += [said] if said else []
     if len(rows) < count:
         notes.append(f"{count:,} were asked for; there are {len(rows):,} to choose")
     return Selection(
-        np.array(rows, np.int64), why, np.array(clusters, np.int64), name, notes
+        taken[np.array(rows, np.int64)], why, np.array(clusters, np.int64), name, notes
     )
+
+
+def _taken(labels, among, seed):
+    """The rows to look at: labelled files and those to choose from, or some; notes."""
+    known = labels != NONE
+    free = np.flatnonzero(among & ~known)
+    if len(free) <= _MOST:
+        return np.flatnonzero(among | known), []
+    note = f"chosen among {_MOST:,} of {len(free):,} files, drawn at random"
+    free = np.random.default_rng(seed).choice(free, _MOST, replace=False)
+    return np.union1d(np.flatnonzero(known), free), [note]
 
 
 def _ask_or_cover(labels):
@@ -187,7 +206,7 @@ def _checked(
             "Invalid value for argument `count`. Expected an integer of 1 or more. "
             f"Received: count={count}"
         )
-    wrong = int((~np.isfinite(embeddings)).any(axis=1).sum())
+    wrong = count_other(embeddings)
     if wrong:
         raise InputError(
             "The embeddings are not finite. Expected no NaN and no infinity. "

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_twins.collection import measures
+from keras_twins.collection.duplicate_search import duplicates
 
 # From this cosine on, two embeddings are the same up to rounding.
 _SAME_COSINE = 1.0 - 1e-5
@@ -75,9 +76,6 @@ def finder(
 
 def _same_pictures(units, paths, covered, new):
     """The new rows whose pictures show the same as an earlier one."""
-    # It imports TensorFlow, which a choice without pictures does without.
-    from keras_twins.collection.duplicate_search import duplicates
-
     rows = np.concatenate([covered, new])
     pictures = measures.measure_all([paths[row] for row in rows])
     found = set()

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from keras_twins.collection import select
-from keras_twins.collection.selection import METHODS, clustering, coverage, uncertainty
+from keras_twins.collection.selection import (
+    METHODS,
+    choice,
+    clustering,
+    coverage,
+    uncertainty,
+)
 from keras_twins.collection.selection.head import linear_head, standardised
 from keras_twins.collection.selection.pool import Pool, unit
 from keras_twins.errors import InputError
@@ -41,6 +47,22 @@ def test_the_same_seed_gives_the_same_answer(clusters, method):
     )
     np.testing.assert_array_equal(first.rows, again.rows)
     assert first.why == again.why and len(first.why) == len(first.clusters) == 9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_many_files_some_are_drawn_and_all_labels_count(
+    clusters, method, monkeypatch
+):
+    rows, classes = clusters
+    labels = labels_for(method, classes)
+    monkeypatch.setattr(choice, "_MOST", 20)
+    found = select(rows, 30, method=method, labelled=labels)
+    free = len(rows) - int((labels >= 0).sum())
+    assert f"chosen among 20 of {free} files, drawn at random" in found.notes
+    assert len(found.rows) == 20 and (labels[found.rows] < 0).all()
+    # What is drawn is another part of the collection with another seed.
+    again = select(rows, 30, method=method, labelled=labels, seed=1)
+    assert set(again.rows) != set(found.rows)
 
 
 @pytest.mark.parametrize("method", METHODS)
