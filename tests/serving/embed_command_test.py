@@ -99,7 +99,9 @@ def test_files_that_are_refused_are_skipped_listed_and_counted(
     asked = [f"--server={url}", folder, f"--output={output}", "--batch_size=2"]
     done = _embed(*asked)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "embed: 1 other file ignored: .txt 1\n"
+    # On a busy machine there is progress, too.
+    said = [line for line in done.stderr.splitlines() if line.startswith("embed:")]
+    assert said == ["embed: 1 other file ignored: .txt 1"]
     assert done.stdout.splitlines() == [
         f"7 embeddings of width 4 by {url} are in {output}",
         f"3 of 10 files are skipped; {tmp_path}/e.skipped.csv lists them:",
