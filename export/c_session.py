@@ -8,9 +8,9 @@ here would end the server. Run as a script in a process of its own:
 
 CASES_DIR holds `cases.json`, a list of `{"input": [operation, index], "output":
 [operation, index]}`. A case of strings has them there too, as `"strings"` in base64 and
-their `"shape"`; another has a uint8 or float32 array `<n>.npy`. The answers are written beside
-them: `answers.json`, a list of `{"code": int, "message": str}`, and `<n>.answer.npy`
-for each with code 0.
+their `"shape"`; another has a uint8 or float32 array `<n>.npy`. The answers are written
+beside them: `answers.json`, a list of `{"code": int, "message": str}`, and
+`<n>.answer.npy` for each with code 0.
 """
 
 import base64

@@ -73,7 +73,9 @@ def export_sound_model(
     check_encoder(encoder, (log_mel.bands, None, 1))
     exported = with_precision(encoder, precision)
     if sounds is None:
-        sounds = made_sounds(log_mel.rate, log_mel.min_samples)
+        most = int(max_seconds * log_mel.rate)
+        made = made_sounds(log_mel.rate, log_mel.min_samples)
+        sounds = [sound[:most] for sound in made]
     sounds = [_in_16_bits(sound) for sound in sounds]
     files = [
         tf.audio.encode_wav(sound[:, np.newaxis], log_mel.rate).numpy()
