@@ -100,7 +100,8 @@ class TwoSoundViews(keras.layers.Layer):
                 )
                 for view, p in zip(_VIEWS, partners, strict=True)
             ]
-        return self.finish(crops, *partner_crops, keys)
+        partners_a, partners_b = partner_crops
+        return self.finish(crops, partners_a, partners_b, keys)
 
     def prepare(self, log_mels: Tensor) -> tf.Tensor:
         """Returns log-mels as an encoder sees them without augmentation: standardised.
