@@ -177,7 +177,8 @@ class TwoSoundViews(keras.layers.Layer):
 
         Args:
             crops: float tensor of shape `(batch_size, bands, frames, 1)`, from `crop`.
-            partners_a, partners_b: the same, from `partner_crop`.
+            partners_a: the same of what is mixed into view a, from `partner_crop`.
+            partners_b: the same of what is mixed into view b.
             keys: int64 tensor of shape `(batch_size,)`.
 
         Returns:
