@@ -191,10 +191,6 @@ class TwoSoundViews(keras.layers.Layer):
             for view, partners in zip(_VIEWS, (partners_a, partners_b), strict=True)
         )
 
-    def compute_output_shape(self, log_mels_shape, *unused, **unused_too):
-        batch, bands = log_mels_shape[:2]
-        return ((batch, bands, self.spec["frames"], 1),) * 2
-
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
