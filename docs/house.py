@@ -52,6 +52,7 @@ _IN = {
         "float32",
         "pictures",
         "tables",
+        "pixels",
     ]
 }
 _IN["commands"] = ["aliases"]

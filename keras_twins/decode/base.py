@@ -6,6 +6,7 @@ import dataclasses
 import tensorflow as tf
 
 from keras_twins.decode.host import MAX_PIXELS
+from keras_twins.decode.sound_kinds import MAX_SECONDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +16,11 @@ class Limits:
     Attributes:
         max_pixels: the largest width x height of an image. The default is what Pillow
             still opens: a training reads images of up to 179 megapixels.
+        max_seconds: how long a recording may last. The default is an hour.
     """
 
     max_pixels: int = MAX_PIXELS
+    max_seconds: float = MAX_SECONDS
 
 
 DEFAULT_LIMITS = Limits()
