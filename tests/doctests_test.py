@@ -58,6 +58,7 @@ EXAMPLES = {
     "models": [
         "JointTwins",
         "MixedTwins",
+        "audiontt",
         "Twins",
         "projector",
         "residual_encoder",

@@ -16,6 +16,7 @@ from keras_twins.models import adapted
 from keras_twins.runs import named
 
 _OURS = {
+    "audiontt": models.audiontt,
     "resnet18": models.resnet18,
     "resnet20": models.resnet20,
     "resnet34": models.resnet34,
