@@ -58,8 +58,8 @@ EXAMPLES = {
     "models": [
         "JointTwins",
         "MixedTwins",
-        "audiontt",
         "Twins",
+        "audiontt",
         "projector",
         "residual_encoder",
         "resnet20",

@@ -8,6 +8,11 @@ import re
 
 from keras_twins.decode import kinds
 
+
+class Unreadable(ValueError):
+    """A file that is not read, and why: a line that follows the file's name."""
+
+
 EMPTY = "is an empty file"
 NOT_AN_IMAGE = "is not a JPEG, PNG, BMP, GIF or WebP image"
 ANIMATED_WEBP = "is an animated WebP image; still ones are decoded"

@@ -8,7 +8,7 @@ import io
 import struct
 
 from keras_twins.decode import kinds, pillow
-from keras_twins.decode.pillow import Unreadable
+from keras_twins.decode.errors import Unreadable
 
 # How the names of files end that are taken for images where a folder is listed.
 IMAGE_SUFFIXES = (
