@@ -1,4 +1,4 @@
-"""Classes by a table of labels: a CSV file of paths and labels."""
+"""Classes by a table: a CSV file of paths and labels, and of what else is known."""
 
 import csv
 import dataclasses
@@ -9,6 +9,7 @@ import numpy as np
 from keras_twins import listing
 from keras_twins.data.classes import NONE, Classes
 from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.decode.host_sounds import SOUND_SUFFIXES
 from keras_twins.errors import InputError
 
 _DELIMITERS = ",;\t"
@@ -18,14 +19,16 @@ _LABEL_COLUMNS = ("label", "class", "category")
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What a table says of some images.
+    """What a table says of some files.
 
     Attributes:
-        labels: dict from the index of an image to its label, which is not empty.
+        labels: dict from the index of a file to its label, which is not empty.
         names: tuple of str, all labels of the table, in order.
-        others: int, how many rows name a file that is there and none of the images.
+        others: int, how many rows name a file that is there and none of these.
         missing: int, how many rows name a file that is not there.
-        several: str, the first image with several labels, and these; else empty.
+        several: str, the first file with several labels, and these; else empty.
+        columns: dict from the name of each further column, in lower case, to a dict
+            from the index of a file to its cell, of the file's first row.
     """
 
     labels: dict[int, str]
@@ -33,44 +36,47 @@ class Table:
     others: int
     missing: int
     several: str
+    columns: dict[str, dict[int, str]]
 
 
-def read(path, roots, files):
+def read(modality, path, roots, files):
     """Classes by a table of labels.
 
     Args:
+        modality: `keras_twins.data.modality.Modality` of the files.
         path: str, a file of the columns path and label, separated by comma, semicolon
             or tab, with or without a header.
         roots: list of str, the folders that its paths may be relative to, besides its
             own.
-        files: list of str, the paths of the images.
+        files: list of str, the paths of the files.
 
     Returns:
-        `(classes, notes)`, as `classes.of_folders`.
+        `(classes, notes, table)`: the first two as of `classes.of_folders`, and the
+        `Table` that they are of.
 
     Raises:
         InputError: for a table that cannot be read.
     """
     table = match(path, roots, files, "--config.labels")
     if table.several:
-        return None, [
-            f"no classes: {path} gives {table.several}, not one class per image"
-        ]
+        why = f"{path} gives {table.several}, not one class per {modality.word}"
+        return None, [f"no classes: {why}"], table
     numbers = numbered(table, len(files))
     notes = []
     if table.missing:
         rows_missing = listing.counted(table.missing, "row")
         notes.append(f"{rows_missing} of {path} without the file that is named")
     if len(table.labels) < len(files):
-        without = listing.counted(len(files) - len(table.labels), "image")
+        without = listing.counted(len(files) - len(table.labels), modality.word)
         notes.append(f"{without} without a label in {path}")
     if not table.labels:
-        return None, [f"no classes: {path} names none of the images", *notes]
-    return Classes(table.names, numbers, notes), []
+        none = f"no classes: {path} names none of the {modality.plural}"
+        return None, [none, *notes], table
+    return Classes(modality, table.names, numbers, notes), [], table
 
 
 def match(path, roots, files, flag):
-    """Reads a table and finds its images.
+    """Reads a table and finds its files.
 
     Args:
         path, roots, files: as for `read`.
@@ -82,24 +88,27 @@ def match(path, roots, files, flag):
     Raises:
         InputError: for a table that cannot be read.
     """
-    rows = _rows(path, flag)
+    rows, names = _rows(path, flag)
     roots = [os.path.dirname(os.path.abspath(path)), *roots]
     place = {os.path.abspath(file): index for index, file in enumerate(files)}
     labels, others, missing, several = {}, 0, 0, ""
-    for file, label in rows:
+    columns = {name: {} for name in names}
+    for file, label, *further in rows:
         file = file.replace("\\", "/")
         candidates = [os.path.abspath(os.path.join(root, file)) for root in roots]
         known = [candidate for candidate in candidates if candidate in place]
         if known:
             index = place[known[0]]
+            for name, cell in zip(names, further, strict=True):
+                columns[name].setdefault(index, cell)
             if label and labels.setdefault(index, label) != label and not several:
                 several = f"{file} several labels ({labels[index]}, {label})"
         elif not any(map(os.path.exists, candidates)):
             missing += 1
         else:
             others += 1
-    names = _sorted_names({label for _, label in rows if label})
-    return Table(labels, tuple(names), others, missing, several)
+    classes = _sorted_names({label for _, label, *_ in rows if label})
+    return Table(labels, tuple(classes), others, missing, several, columns)
 
 
 def numbered(table, count):
@@ -112,7 +121,7 @@ def numbered(table, count):
 
 
 def _rows(path, flag):
-    """The rows of a table, pairs of file and label."""
+    """The rows of a table, file, label and further cells; the names of the further."""
     try:
         # Spreadsheets write a byte-order mark, which is not a part of the first name.
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -129,15 +138,19 @@ def _rows(path, flag):
     at = [_first(header, names) for names in (_PATH_COLUMNS, _LABEL_COLUMNS)]
     if None not in at:
         rows = rows[1:]
-    elif len(header) == 2 and header[0].endswith(IMAGE_SUFFIXES):
-        at = [0, 1]
+    elif len(header) == 2 and header[0].endswith((*IMAGE_SUFFIXES, *SOUND_SUFFIXES)):
+        at, header = [0, 1], []
     else:
         has = ", ".join(rows[0]) if rows else "nothing"
         raise InputError(
             f"{flag}={path}: expected the columns path and label, separated "
             f"by comma, semicolon or tab; its first line has: {has}"
         )
-    return [(row[at[0]], row[at[1]]) for row in rows if len(row) > max(at)]
+    rows = [row for row in rows if len(row) > max(at)]
+    further = [i for i, name in enumerate(header) if name and i not in at]
+    at += further
+    rows = [[row[i] if i < len(row) else "" for i in at] for row in rows]
+    return rows, [header[i] for i in further]
 
 
 def _columns(lines, delimiter):

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.arrays import ArraySource
-from keras_twins.data.folder import FolderSource
+from keras_twins.data.image_folder import ImageFolder
+from keras_twins.data.modality import IMAGES
 from keras_twins.data.sources import Source
 from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
-_FOLDER = "folder:"
 _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
 
@@ -156,8 +156,8 @@ def open_source(
         label_file: table of labels of a folder, with the columns path and label; None
             where the sub-folders are the classes.
     """
-    if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split, label_file, levels)
+    if name.startswith(IMAGES.prefix):
+        return ImageFolder(name.removeprefix(IMAGES.prefix), split, label_file, levels)
     if label_file:
         raise InputError(
             f"--config.labels={label_file}: a table of labels goes with a folder, not "

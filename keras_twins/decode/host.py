@@ -79,7 +79,12 @@ def readable(contents, max_pixels=MAX_PIXELS):
     """
     if kinds.kind_of(contents) != kinds.WEBP and not needs_conversion(contents):
         return contents
-    with pillow.opened(io.BytesIO(contents), max_pixels) as image:
+    return png_of_file(io.BytesIO(contents), max_pixels)
+
+
+def png_of_file(file, max_pixels=MAX_PIXELS):
+    """The same of a binary file object of any image."""
+    with pillow.opened(file, max_pixels) as image:
         return pillow.png(image)
 
 

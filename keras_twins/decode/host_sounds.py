@@ -15,7 +15,7 @@ import struct
 
 import numpy as np
 
-from keras_twins.decode import sound_kinds
+from keras_twins.decode import sound_kinds, wav_header
 from keras_twins.decode.errors import Unreadable
 
 # How the names of files end that are taken for recordings where a folder is listed.
@@ -65,8 +65,8 @@ def needs_conversion(head, rate):
     kind = sound_kinds.kind_of(head)
     if kind != sound_kinds.WAV:
         return kind is not None
-    header = sound_kinds.wav_header(head)
-    if not header.format:
+    header = wav_header.read(head)
+    if not header.coding:
         return False  # It is cut off, which the decoder says.
     return not (_is_plain(header) and header.rate == rate)
 
@@ -137,7 +137,7 @@ def facts(path):
     """
     with open(path, "rb") as file:
         head = file.read(HEAD_BYTES)
-        header = sound_kinds.wav_header(head)
+        header = wav_header.read(head)
         # Of what the graph reads, soundfile is not needed to know more.
         if sound_kinds.kind_of(head) == sound_kinds.WAV and _is_plain(header):
             if header.data_at and header.rate and header.channels:
@@ -150,8 +150,7 @@ def facts(path):
 
 
 def _is_plain(header):
-    sized = header.data_bytes != sound_kinds.UNKNOWN_SIZE
-    return header.format == sound_kinds.PCM and header.bits == 16 and sized
+    return header.coding == sound_kinds.PCM and header.bits == 16
 
 
 @contextlib.contextmanager
@@ -182,8 +181,8 @@ def _check_whole(file, head, kind):
     """Refuses a WAV of which samples are missing, which soundfile reads in silence."""
     if kind != sound_kinds.WAV:
         return
-    header = sound_kinds.wav_header(head)
-    if not header.data_at or header.data_bytes == sound_kinds.UNKNOWN_SIZE:
+    header = wav_header.read(head)
+    if not header.data_at or header.data_bytes == sound_kinds.STREAMED:
         return
     if header.data_at + header.data_bytes > file.seek(0, io.SEEK_END):
         raise Unreadable("is a WAV file that is cut off")

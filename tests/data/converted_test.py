@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import data
-from keras_twins.data import converted
+from keras_twins.data import converted, modality
 from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
 
@@ -145,7 +145,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(root, tmp_path, monkeypatch)
 def test_the_cache_is_where_caches_are(monkeypatch, tmp_path):
     monkeypatch.delenv(converted.FOLDER_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert converted.folder() == tmp_path / "keras_twins" / "images"
+    assert converted.folder(modality.IMAGES) == tmp_path / "keras_twins" / "images"
 
 
 def test_what_pillow_refuses_too_is_named_with_pillows_reason(root, cache):
