@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_twins.decode import errors, kinds
+from keras_twins.decode import image_reasons, kinds
 from keras_twins.decode.fields import (
     between,
     leading_bytes,
@@ -33,7 +33,7 @@ def decode_bmp(contents, label, limits):
     known_header = tf.reduce_any(header_size == kinds.BMP_HEADERS)
     known = plain & known_header & tf.reduce_any(bits == [8, 24, 32])
     height = tf.abs(signed_height)
-    with refused_unless(known, label, errors.RARE_BMP):
+    with refused_unless(known, label, image_reasons.RARE_BMP):
         with size_checked(width, height, label, limits):
             row_bytes = (width * bits + 31) // 32 * 4
     colours, most = number(header[46:50]), tf.constant(256, tf.int64)
@@ -44,7 +44,7 @@ def decode_bmp(contents, label, limits):
     pixels_at = tf.where(behind, palette_end, pixels_at)
     rows = between(contents, pixels_at, pixels_at + height * row_bytes)
     whole = tf.cast(tf.strings.length(rows), tf.int64) == height * row_bytes
-    with refused_unless(whole, label, errors.CUT_OFF_BMP):
+    with refused_unless(whole, label, image_reasons.CUT_OFF_BMP):
         rows = tf.reshape(tf.io.decode_raw(rows, tf.uint8), (height, row_bytes))
     rows = tf.cond(signed_height > 0, lambda: rows[::-1], lambda: rows)
     pixels = tf.reshape(rows[:, : width * bits // 8], (height, width, bits // 8))

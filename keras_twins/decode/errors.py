@@ -1,53 +1,31 @@
-"""Why a file is not decoded, in one line: the texts, and how TensorFlow wraps them.
+"""What TensorFlow says where a file is not decoded, in one line.
 
-The graph puts what it calls the file before these reasons: a training its path, a
-server its place, `image_bytes[3]`.
+The graph puts what it calls the file before a reason of `image_reasons` or
+`sound_reasons`: a training its path, a server its place, `image_bytes[3]`.
 """
 
 import re
 
-from keras_twins.decode import kinds
+from keras_twins.decode import image_reasons, input_names, sound_reasons
 
 
 class Unreadable(ValueError):
     """A file that is not read, and why: a line that follows the file's name."""
 
 
-EMPTY = "is an empty file"
-NOT_AN_IMAGE = "is not a JPEG, PNG, BMP, GIF or WebP image"
-ANIMATED_WEBP = "is an animated WebP image; still ones are decoded"
-RARE_BMP = (
-    "is a BMP image of a rare kind; uncompressed ones of 8, 24 and 32 bits per pixel "
-    "are decoded"
-)
-CUT_OFF_BMP = "is a BMP image that is cut off"
-EMPTY_GIF = "is a GIF file without a frame"
-
-
-def of_another_kind(kind):
-    """The reason for an image of a kind, a str, that the graph does not read."""
-    # No apostrophe: TensorFlow would put a backslash before it.
-    return f"is a {kind} image; convert it to PNG, as the client of keras-twins does"
-
-
-_TOO_LARGE = r"claims -?\d+ x -?\d+ pixels; 1 to \d+ are decoded(?: \(max_pixels\))?"
-_REASONS = (
-    *(EMPTY, NOT_AN_IMAGE, ANIMATED_WEBP, RARE_BMP, CUT_OFF_BMP, EMPTY_GIF),
-    *map(of_another_kind, kinds.CONVERTED),
-)
 _OWN = re.compile(
     r"assertion failed: \[(.+?) ("
-    + "|".join(map(re.escape, _REASONS))
-    + f"|{_TOO_LARGE})\\]",
+    + "|".join((*image_reasons.PATTERNS, *sound_reasons.PATTERNS))
+    + r")\]",
     re.DOTALL,
 )
 # What graphs of any release say about one of the files that they are given.
-_OF_A_FILE = re.compile(r"image_bytes\[\d+\] ([^\]\n]+)")
+_OF_A_FILE = re.compile(rf"(?:{'|'.join(input_names.ALL)})\[\d+\] ([^\]\n]+)")
 _GRAPH_NAMES = re.compile(r"\{\{.*?\}\}\s*|\s*\[Op:\w+\].*")
 
 
 def label_and_reason(message):
-    """What an `ImageDecoder` said about a file, or None where it said nothing.
+    """What a decoder of this package said about a file, or None where it said nothing.
 
     Args:
         message: str, of an error of TensorFlow's.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_twins.decode import errors
+from keras_twins.decode import image_reasons
 from keras_twins.decode.fields import between, refused_unless, size_checked
 
 _FRAME, _EXTENSION, _GRAPHIC_CONTROL = 0x2C, 0x21, 0xF9
@@ -60,7 +60,7 @@ def decode_gif(contents, label, limits):
             b";",
         ]
     )
-    with refused_unless(byte(frame) == _FRAME, label, errors.EMPTY_GIF):
+    with refused_unless(byte(frame) == _FRAME, label, image_reasons.EMPTY_GIF):
         with size_checked(width, height, label, limits):
             with size_checked(canvas_width, canvas_height, label, limits):
                 pixels = tf.io.decode_gif(alone)[0]

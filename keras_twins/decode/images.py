@@ -11,7 +11,7 @@ import functools
 
 import tensorflow as tf
 
-from keras_twins.decode import errors, kinds, orientation
+from keras_twins.decode import image_reasons, kinds, orientation
 from keras_twins.decode.base import DEFAULT_LIMITS, Decoder
 from keras_twins.decode.bmp import decode_bmp
 from keras_twins.decode.fields import (
@@ -178,7 +178,7 @@ def _decode_webp(contents, label, limits):
     extended = _is_chunk(header, b"VP8X")
     # TensorFlow 2.21 writes beyond its buffer on an animation without an alpha channel.
     still = ~(extended & (header[20] % 4 >= 2))
-    with refused_unless(still, label, errors.ANIMATED_WEBP):
+    with refused_unless(still, label, image_reasons.ANIMATED_WEBP):
         with size_checked(width, height, label, limits):
             # Not by `decode_webp`: a server whose TensorFlow lacks that op could not
             # load the model. The decoder refuses to leave out an alpha channel.
@@ -206,10 +206,10 @@ def _refuse(contents, label, limits):
     """Says of what kind the file is that is none of those above."""
     del limits
     is_empty = tf.strings.length(contents) == 0
-    reason = tf.where(is_empty, errors.EMPTY, errors.NOT_AN_IMAGE)
+    reason = tf.where(is_empty, image_reasons.EMPTY, image_reasons.NOT_AN_IMAGE)
     for kind, (position, starts) in kinds.CONVERTED.items():
         found = [_stands_at(contents, position, start) for start in starts]
-        another = errors.of_another_kind(kind)
+        another = image_reasons.of_another_kind(kind)
         reason = tf.where(tf.reduce_any(found), another, reason)
     with refused_unless(False, label, reason):
         return tf.zeros((1, 1, 3), tf.uint8)

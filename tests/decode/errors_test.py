@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from keras_twins.decode import errors
+from keras_twins.decode import errors, image_reasons
 
 GRAPH = "\n\t [[{{node case/cond/Assert/Assert}}]] [Op:__inference_decode_12]"
 
@@ -11,12 +11,12 @@ GRAPH = "\n\t [[{{node case/cond/Assert/Assert}}]] [Op:__inference_decode_12]"
 @pytest.mark.parametrize(
     "reason",
     [
-        errors.NOT_AN_IMAGE,
-        errors.ANIMATED_WEBP,
-        errors.RARE_BMP,
-        errors.EMPTY_GIF,
-        errors.CUT_OFF_BMP,
-        errors.of_another_kind("JPEG 2000"),
+        image_reasons.NOT_AN_IMAGE,
+        image_reasons.ANIMATED_WEBP,
+        image_reasons.RARE_BMP,
+        image_reasons.EMPTY_GIF,
+        image_reasons.CUT_OFF_BMP,
+        image_reasons.of_another_kind("JPEG 2000"),
         "claims -3 x 65000 pixels; 1 to 100 are decoded (max_pixels)",
         # As earlier releases say it.
         "claims -3 x 65000 pixels; 1 to 100 are decoded",

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from keras_twins.decode import errors, host
+from keras_twins.decode import errors, host, image_reasons
 from keras_twins.decode.images import ImageDecoder
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 31, 4), np.uint8)
@@ -213,7 +213,7 @@ def test_conversion_and_the_graph_agree_about_what_is_read():
             reason = ""
         except tf.errors.InvalidArgumentError as error:
             reason = errors.reason(error.message)
-        refused = reason in (errors.RARE_BMP, errors.ANIMATED_WEBP)
+        refused = reason in (image_reasons.RARE_BMP, image_reasons.ANIMATED_WEBP)
         refused |= reason.endswith(
             "convert it to PNG, as the client of keras-twins does"
         )
