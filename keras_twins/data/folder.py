@@ -163,16 +163,21 @@ class FolderSource(Source):
         return self.only(self._labels != classes.NONE)
 
     def only(self, kept):
-        if kept.all():
-            return self
+        return self if kept.all() else self.at(np.flatnonzero(kept))
+
+    def at(self, places):
+        """The source of the files at some places, in their order.
+
+        Args:
+            places: int array, each place once at most; not empty.
+        """
         rest = self._changed(
-            paths=[path for path, keep in zip(self.paths, kept, strict=True) if keep],
-            num_images=int(kept.sum()),
+            paths=[self.paths[place] for place in places], num_images=len(places)
         )
         if self.has_labels:
-            rest._labels = self._labels[kept]
+            rest._labels = self._labels[places]
         rest.columns = {
-            name: [cell for cell, keep in zip(cells, kept, strict=True) if keep]
+            name: [cells[place] for place in places]
             for name, cells in self.columns.items()
         }
         return rest

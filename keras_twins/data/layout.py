@@ -125,8 +125,9 @@ class Layout:
         if self.splits and not rest:
             split = next(iter(self.splits))
             raise InputError(
-                f"{self.name} has no training {self.modality.plural}: all of them are in "
-                f"{', '.join(sorted(self.said))} (train_split={split} trains on them)"
+                f"{self.name} has no training {self.modality.plural}: all of its "
+                f"{self.modality.plural} are in {', '.join(sorted(self.said))} "
+                f"(train_split={split} trains on them)"
             )
         return self.root
 

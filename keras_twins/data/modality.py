@@ -48,6 +48,9 @@ class Modality:
         return f"{self.word}s"
 
 
+# How the names of collections of recordings begin, whatever their rate.
+SOUNDS = "sounds:"
+
 IMAGES = Modality(
     word="image",
     one="an image",
@@ -68,7 +71,7 @@ def recordings(rate):
     return Modality(
         word="recording",
         one="a recording",
-        prefix="sounds:",
+        prefix=SOUNDS,
         suffixes=host_sounds.SOUND_SUFFIXES,
         table="clips.csv",
         needs_conversion=functools.partial(host_sounds.needs_conversion, rate=rate),

@@ -46,6 +46,7 @@ class Source:
             record, which has `contents` and a `label` then; None where a record is an
             image.
         encoded_bytes: size of all encoded records where they must be read in order.
+        frames: of log-mels, how many each has, an int64 array; else None.
     """
 
     word = "image"
@@ -58,6 +59,7 @@ class Source:
     reasons: Mapping[str, str] = types.MappingProxyType({})
     decoder: Decoder | None = None
     encoded_bytes = None
+    frames = None
 
     @property
     def no_labels(self):
@@ -184,9 +186,12 @@ class Source:
             return record
         return self.decoder.decode(self.contents(record), self.label(record))
 
-    def is_usable(self, element):
-        """Whether a decoded element says anything, in the graph."""
-        return tf.size(element) > 0
+    def is_usable(self, record):
+        """Whether what is behind a record is decoded and says anything, in the graph.
+
+        It raises what `decode` raises.
+        """
+        return tf.size(self.decode(record)) > 0
 
     def dataset(self, labels=False):
         """Data set of decoded images, or of (image, label), in their fixed order.

@@ -51,12 +51,8 @@ def undecodable(source):
     Raises:
         InputError: where the collection itself is damaged.
     """
-
-    def is_usable(record):
-        return source.is_usable(source.decode(record))
-
     with explain_read_errors(source.dataset()):
-        yield from _missing(source.records(), is_usable, source.num_images)
+        yield from _missing(source.records(), source.is_usable, source.num_images)
 
 
 def reasons(source, indices):

@@ -141,7 +141,10 @@ def facts(path):
         # Of what the graph reads, soundfile is not needed to know more.
         if sound_kinds.kind_of(head) == sound_kinds.WAV and _is_plain(header):
             if header.data_at and header.rate and header.channels:
-                frames = header.data_bytes // (2 * header.channels)
+                data_bytes = header.data_bytes
+                if data_bytes == sound_kinds.STREAMED:
+                    data_bytes = file.seek(0, io.SEEK_END) - header.data_at
+                frames = data_bytes // (2 * header.channels)
                 return Facts(frames / header.rate, header.rate, header.channels)
         file.seek(0)
         with _opened(file) as sound:

@@ -1,5 +1,6 @@
 """Files that TensorFlow does not read are read as Pillow reads them."""
 
+import functools
 import io
 import os
 import shutil
@@ -159,9 +160,10 @@ def test_what_pillow_refuses_too_is_named_with_pillows_reason(root, cache):
 
 def test_several_at_once_convert_once(root, cache):
     """As the workers of a training on one machine do."""
+    readable = functools.partial(converted.readable, modality.IMAGES)
     found, names = [], [str(path) for path in sorted(root.iterdir())]
     workers = [
-        threading.Thread(target=lambda: found.append(converted.readable("x", names)))
+        threading.Thread(target=lambda: found.append(readable("x", names)))
         for _ in range(4)
     ]
     for worker in workers:
