@@ -72,6 +72,34 @@ def row_keys(step, rows):
     return step * ROWS_PER_STEP + replicas.current().first_row(rows) + tf.range(rows)
 
 
+def of_batch(keys, calls, batch, name):
+    """Returns the keys of a batch that a layer of views was called with.
+
+    Args:
+        keys: None, a scalar that is spread over the rows, or one key per row.
+        calls: `keras.random.SeedGenerator`, whose next number stands for None.
+        batch: tensor of shape `(rows, ...)`.
+        name: str, of the argument that is the batch.
+
+    Returns:
+        int64 tensor of shape `(rows,)`.
+
+    Raises:
+        ValueError: if there are more or fewer keys than rows.
+    """
+    if keys is None:
+        keys = calls.next()[1]
+    keys = tf.cast(keys, tf.int64)
+    if keys.shape.rank == 0:
+        return row_keys(keys, tf.shape(batch)[0])
+    if not keys.shape.is_compatible_with(batch.shape[:1]):
+        raise ValueError(
+            f"Wrong shape of `keys`. Expected a scalar or one key per row of `{name}`. "
+            f"Received: keys.shape={keys.shape}, {name}.shape={batch.shape}"
+        )
+    return keys
+
+
 def _uint64(value):
     return tf.constant(value, tf.uint64)
 

@@ -1,10 +1,15 @@
 """Checks an augmentation spec before anything is computed with it."""
 
-from collections.abc import Mapping
-from numbers import Real
-
 from keras_twins.augment.presets import preset
-from keras_twins.errors import InputError
+from keras_twins.augment.spec_checks import (
+    between,
+    check_keys,
+    fail,
+    is_number,
+    pair,
+    rising,
+    whole_number,
+)
 
 INTERPOLATIONS = ("bilinear", "bicubic")
 _PROBABILITIES = ("flip", "jitter", "greyscale", "blur", "solarise")
@@ -31,9 +36,9 @@ def resolve(preset_or_spec):
     """
     if isinstance(preset_or_spec, str):
         return preset(preset_or_spec)
-    _check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS, {_FURTHER})
+    check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS, {_FURTHER})
     checked = {
-        "image_size": _image_size("image_size", preset_or_spec["image_size"]),
+        "image_size": whole_number("image_size", preset_or_spec["image_size"], "pixels"),
         "mean": _per_channel("mean", preset_or_spec["mean"]),
         "std": _per_channel("std", preset_or_spec["std"], positive=True),
         "view_a": _view("view_a", preset_or_spec["view_a"]),
@@ -58,109 +63,51 @@ def views(spec):
 
 def check_value_range(value_range):
     """Returns `value_range` as two floats, or raises if it is no rising pair."""
-    low, high = _pair("value_range", value_range)
+    low, high = pair("value_range", value_range)
     if not low < high:
-        _fail("value_range", "a pair (low, high) with low < high", value_range)
+        fail("value_range", "a pair (low, high) with low < high", value_range)
     return low, high
 
 
 def _further(further, spec):
     """The checked further views, complete; none where their count is 0."""
-    _check_keys(_FURTHER, further, {"count"}, {"image_size", *_VIEW_KEYS})
-    count = further["count"]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        _fail(f"{_FURTHER}.count", "a whole number of views, at least 0", count)
+    check_keys(_FURTHER, further, {"count"}, {"image_size", *_VIEW_KEYS})
+    count = whole_number(f"{_FURTHER}.count", further["count"], "views", least=0)
     if not count:
         return {}
     given = {key: further[key] for key in further.keys() if key != "count"}
     size = given.pop("image_size", spec["image_size"])
-    size = _image_size(f"{_FURTHER}.image_size", size)
+    size = whole_number(f"{_FURTHER}.image_size", size, "pixels")
     view = _view(_FURTHER, spec["view_a"] | given)
     return {_FURTHER: {"count": count, "image_size": size, **view}}
 
 
 def _view(name, view):
-    _check_keys(name, view, _VIEW_KEYS)
+    check_keys(name, view, _VIEW_KEYS)
     checked = {}
     for key in _RANGES:
-        checked[key] = _range(f"{name}.{key}", view[key])
+        checked[key] = rising(f"{name}.{key}", view[key])
     if checked["crop_scale"][1] > 1:
-        _fail(f"{name}.crop_scale", "shares of at most 1", view["crop_scale"])
+        fail(f"{name}.crop_scale", "shares of at most 1", view["crop_scale"])
     for key in _PROBABILITIES:
-        checked[key] = _between(f"{name}.{key}", view[key], 1.0, "a probability")
+        checked[key] = between(f"{name}.{key}", view[key], 1.0, "a probability")
     for key, limit in _STRENGTHS.items():
-        checked[key] = _between(f"{name}.{key}", view[key], limit, "a strength")
+        checked[key] = between(f"{name}.{key}", view[key], limit, "a strength")
     checked["interpolation"] = view["interpolation"]
     if checked["interpolation"] not in INTERPOLATIONS:
-        _fail(
+        fail(
             f"{name}.interpolation", f"one of {INTERPOLATIONS}", view["interpolation"]
         )
     return checked
 
 
-def _check_keys(name, mapping, expected, optional=frozenset()):
-    # ConfigDict is no Mapping, but has its methods.
-    if not isinstance(mapping, Mapping) and not hasattr(mapping, "keys"):
-        _fail(name, f"a mapping with the keys {sorted(expected)}", mapping)
-    unknown = sorted(set(mapping.keys()) - expected - optional)
-    if unknown:
-        raise InputError(
-            f"Unknown key in {name}. Expected only {sorted(expected | optional)}. "
-            f"Received: {', '.join(map(str, unknown))}"
-        )
-    missing = sorted(expected - set(mapping.keys()))
-    if missing:
-        raise InputError(
-            f"A key is missing in {name}: {', '.join(missing)}. "
-            f"Expected all of {sorted(expected)}. Received: {sorted(mapping.keys())}"
-        )
-
-
-def _image_size(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        _fail(name, "a whole number of pixels, at least 1", value)
-    return value
-
-
 def _per_channel(name, values, positive=False):
     expected = "three positive numbers" if positive else "three numbers"
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        _fail(name, expected, values)
+        fail(name, expected, values)
     numbers = tuple(values)
-    if len(numbers) != 3 or not all(map(_is_number, numbers)):
-        _fail(name, expected, values)
+    if len(numbers) != 3 or not all(map(is_number, numbers)):
+        fail(name, expected, values)
     if positive and min(numbers) <= 0:
-        _fail(name, expected, values)
+        fail(name, expected, values)
     return tuple(map(float, numbers))
-
-
-def _pair(name, values):
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
-        _fail(name, "a pair of numbers", values)
-    numbers = tuple(values)
-    if len(numbers) != 2 or not all(map(_is_number, numbers)):
-        _fail(name, "a pair of numbers", values)
-    return float(numbers[0]), float(numbers[1])
-
-
-def _range(name, values):
-    low, high = _pair(name, values)
-    if not 0 < low <= high:
-        _fail(name, "a pair (low, high) with 0 < low <= high", values)
-    return low, high
-
-
-def _between(name, value, limit, what):
-    if not _is_number(value) or not 0 <= value <= limit:
-        _fail(name, f"{what} from 0 to {limit:g}", value)
-    return float(value)
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _fail(name, expected, value):
-    raise InputError(
-        f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}"
-    )

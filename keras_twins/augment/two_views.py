@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras_cv.layers import VectorizedBaseImageAugmentationLayer
 
+from keras_twins import keys as row_keys
 from keras_twins.augment import (
     blur,
     colour,
@@ -18,7 +19,6 @@ from keras_twins.augment import (
     resampling,
 )
 from keras_twins.augment import spec as specs
-from keras_twins.keys import image_states, row_keys
 from keras_twins.types import Tensor
 
 
@@ -87,6 +87,8 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         [16, 16, 8, 8, 8, 8]
     """
 
+    modality = "images"
+
     def __init__(
         self,
         preset_or_spec: str | Mapping[str, Any] = "cifar10",
@@ -118,7 +120,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             sizes = [view["image_size"] for view in self._views]
             prepared = {size: self._prepared(images, size) for size in set(sizes)}
             return tuple(prepared[size] for size in sizes)
-        keys = self._image_keys(keys, images)
+        keys = row_keys.of_batch(keys, self._calls, images, "images")
         return tuple(
             self._finish_planes(index, self._crop_planes(index, images, keys), keys)
             for index in range(len(self._views))
@@ -215,19 +217,6 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
             "resize": self.resize,
         }
 
-    def _image_keys(self, keys, images):
-        if keys is None:
-            keys = self._calls.next()[1]
-        keys = tf.cast(keys, tf.int64)
-        if keys.shape.rank == 0:
-            return row_keys(keys, tf.shape(images)[0])
-        if not keys.shape.is_compatible_with(images.shape[:1]):
-            raise ValueError(
-                "Wrong shape of `keys`. Expected a scalar or one key per image. "
-                f"Received: keys.shape={keys.shape}, images.shape={images.shape}"
-            )
-        return keys
-
     # As one program: a hundred small operations take as long as decoding a thumbnail.
     @tf.function(jit_compile=True)
     def _boxes_of_one(self, key, height, width):
@@ -237,7 +226,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         return crops.window_around(boxes), boxes
 
     def _boxes(self, index, keys, height, width):
-        states = image_states(self.seed, index, keys)
+        states = row_keys.image_states(self.seed, index, keys)
         return crops.draw_boxes(states, self._views[index], height, width)
 
     def _crop_image(self, image, boxes):
@@ -278,7 +267,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
 
     def _finish_planes(self, index, planes, keys):
         view = self._views[index]
-        states = image_states(self.seed, index, keys)
+        states = row_keys.image_states(self.seed, index, keys)
         change = exact_colour.exact if self.exact_colour else colour.fused
         planes = change(planes, colour.draw_factors(states, view))
         if view["blur"] > 0:
