@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_twins.data.sound_folder import SoundFolder
 from keras_twins.data.sources import as_source
+from keras_twins.data.survey import file_names
 
 if TYPE_CHECKING:
     from keras_twins.augment import LogMel
@@ -33,7 +34,7 @@ def log_mels(recordings: tf.data.Dataset, log_mel: "LogMel") -> tf.data.Dataset:
     if not isinstance(source, SoundFolder):
         raise ValueError(
             "Log-mels are made of recordings. Expected what "
-            f"kt.data.load(\"sounds:/path\") returned. Received: {source.name}"
+            f'kt.data.load("sounds:/path") returned. Received: {source.name}'
         )
     labels = isinstance(recordings.element_spec, tuple)
     return source.as_log_mels(log_mel).dataset(labels)
@@ -53,7 +54,7 @@ def whole_batches(source, batch_size, labels=False):
         `tf.data.Dataset` of float32 `(N, bands, frames, 1)`, or with int64 labels.
     """
     groups = tf.ragged.constant(_groups(source.frames, batch_size), tf.int64)
-    records = tf.convert_to_tensor(source.read_names())
+    records = file_names(source.read_paths)
     spec = tf.TensorSpec(source.image_shape, tf.float32)
     known = tf.constant(source.labels() if labels else (), tf.int64)
 
