@@ -38,7 +38,9 @@ def resolve(preset_or_spec):
         return preset(preset_or_spec)
     check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS, {_FURTHER})
     checked = {
-        "image_size": whole_number("image_size", preset_or_spec["image_size"], "pixels"),
+        "image_size": whole_number(
+            "image_size", preset_or_spec["image_size"], "pixels"
+        ),
         "mean": _per_channel("mean", preset_or_spec["mean"]),
         "std": _per_channel("std", preset_or_spec["std"], positive=True),
         "view_a": _view("view_a", preset_or_spec["view_a"]),
@@ -95,9 +97,7 @@ def _view(name, view):
         checked[key] = between(f"{name}.{key}", view[key], limit, "a strength")
     checked["interpolation"] = view["interpolation"]
     if checked["interpolation"] not in INTERPOLATIONS:
-        fail(
-            f"{name}.interpolation", f"one of {INTERPOLATIONS}", view["interpolation"]
-        )
+        fail(f"{name}.interpolation", f"one of {INTERPOLATIONS}", view["interpolation"])
     return checked
 
 

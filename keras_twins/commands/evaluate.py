@@ -172,7 +172,7 @@ def _rows(run, parts, protocol, fine_tune, verbose, network):
         return [rows.unmeasured(name, parts.missing, settings) for name in names]
     encoders = (
         evaluation.raw_pixels,
-        run_parts.pixel_encoder(config, run_parts.model(config).encoder),
+        run_parts.saved_encoder(config, run_parts.model(config).encoder),
         run.trained_encoder(network),
     )
     train, test = (s.dataset(labels=True) for s in (parts.train, parts.test))
