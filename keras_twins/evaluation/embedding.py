@@ -180,7 +180,7 @@ def _compiled(encoder):
     replicas = strategy.num_replicas_in_sync
     filled_size = 0
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, input_signature=_signature(encoder))
     def step(images):
         return strategy.run(lambda x: encoder(x, training=False), args=(images,))
 
@@ -198,6 +198,14 @@ def _compiled(encoder):
         return tf.concat(strategy.experimental_local_results(outputs), 0)[:count]
 
     return run
+
+
+def _signature(encoder):
+    """Of an encoder of any length or size: traced once for all; None for another."""
+    shape = getattr(encoder, "input_shape", None)
+    if not isinstance(shape, tuple) or None not in shape[1:]:
+        return None
+    return [tf.TensorSpec(shape, tf.float32)]
 
 
 def _exported(folder):

@@ -3,7 +3,9 @@
 import dataclasses
 from typing import Any
 
-from keras_twins import data
+import numpy as np
+
+from keras_twins import data, evaluation
 from keras_twins.data.log_mels import whole_batches
 from keras_twins.data.sources import SourceDataset
 from keras_twins.runs import of_sounds, parts
@@ -96,6 +98,25 @@ def _of_recordings(source, split, stride):
         class_names=source.class_names,
         paths=source.paths,
     )
+
+
+def embeddings(sources, encoder, verbose=0):
+    """The embeddings of all recordings of some sources, in their order.
+
+    Args:
+        sources: list of `Source` of log-mels.
+        encoder: as of `kt.evaluation.embed`.
+        verbose: 0 or 1, whether to show a progress bar.
+
+    Returns:
+        `(N, D)` float32 array.
+    """
+    found = []
+    for source in sources:
+        with data.explain_read_errors(source.dataset()):
+            batches = whole_batches(source, _BATCH_SIZE)
+            found.append(evaluation.embed(encoder, batches, verbose=verbose)[0])
+    return np.concatenate(found)
 
 
 def evaluation_batches(run, images, batch_size=_BATCH_SIZE):
