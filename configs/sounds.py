@@ -2,7 +2,8 @@
 
 The front end, the views and the encoder are those of Anton et al. (arXiv 2209.14345),
 section 4.1; the encoder and the projector are smaller, for a CPU. `config.log_mel` has
-the arguments of `kt.augment.LogMel`, `config.views` those of `kt.augment.TwoSoundViews`.
+the arguments of `kt.augment.LogMel`, `config.views` is a spec of
+`kt.augment.TwoSoundViews`.
 """
 
 from ml_collections import ConfigDict, config_dict
