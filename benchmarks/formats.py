@@ -224,13 +224,14 @@ def _exported_fingerprint(folder):
 
     from keras_twins.decode.base import DEFAULT_LIMITS
     from keras_twins.decode.images import ImageDecoder
+    from keras_twins.export.arrays import ImageArrays
     from keras_twins.export.graph import EmbeddingGraph
     from keras_twins.export.loading import load_function
 
     inputs = keras.Input((6,))
     whole = keras.Model(inputs, keras.layers.Identity()(inputs))
     graph = EmbeddingGraph(
-        whole, ImageDecoder(), DEFAULT_LIMITS, _fingerprint, (6,), False
+        whole, ImageDecoder(), DEFAULT_LIMITS, ImageArrays(), _fingerprint, (6,), False
     )
     graph.save(folder)
     return load_function(pathlib.Path(folder), "serving_default", "image_bytes")

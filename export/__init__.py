@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from keras_twins.export.runtimes import export_litert as export_litert
     from keras_twins.export.runtimes import export_onnx as export_onnx
     from keras_twins.export.saved_model import export_saved_model as export_saved_model
+    from keras_twins.export.sound_model import export_sound_model as export_sound_model
     from keras_twins.export.versions import newest_version as newest_version
     from keras_twins.export.versions import version_folders as version_folders
 
@@ -16,6 +17,7 @@ _HOMES = {
     "export_litert": "runtimes",
     "export_onnx": "runtimes",
     "export_saved_model": "saved_model",
+    "export_sound_model": "sound_model",
     "newest_version": "versions",
     "version_folders": "versions",
 }
@@ -25,6 +27,7 @@ __all__ = [
     "export_litert",
     "export_onnx",
     "export_saved_model",
+    "export_sound_model",
     "newest_version",
     "version_folders",
 ]

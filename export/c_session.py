@@ -8,9 +8,9 @@ here would end the server. Run as a script in a process of its own:
 
 CASES_DIR holds `cases.json`, a list of `{"input": [operation, index], "output":
 [operation, index]}`. A case of strings has them there too, as `"strings"` in base64 and
-their `"shape"`; another has a uint8 array `<n>.npy`. The answers are written beside
-them: `answers.json`, a list of `{"code": int, "message": str}`, and `<n>.answer.npy`
-for each with code 0.
+their `"shape"`; another has a uint8 or float32 array `<n>.npy`. The answers are written
+beside them: `answers.json`, a list of `{"code": int, "message": str}`, and
+`<n>.answer.npy` for each with code 0.
 """
 
 import base64
@@ -23,6 +23,8 @@ import numpy as np
 
 _FLOAT, _UINT8, _STRING = 1, 4, 7
 _TSTRING_BYTES = 24
+# How TensorFlow numbers the types of what is fed.
+_TYPES = {"float32": _FLOAT, "uint8": _UINT8, "object": _STRING}
 
 _P = ctypes.c_void_p
 _SIGNATURES = {
@@ -93,7 +95,7 @@ class CSession:
 
         Args:
             feed, fetch: pairs of an operation's name and its output's index.
-            value: uint8 array, or an array of bytes objects, of any shape.
+            value: uint8 or float32 array, or one of bytes objects, of any shape.
 
         Returns:
             tuple `(code, message, array)`: TensorFlow's status (0 is OK, 3 is
@@ -132,7 +134,7 @@ class CSession:
         is_string = value.dtype == object
         item = _TSTRING_BYTES if is_string else value.itemsize
         dims = (ctypes.c_int64 * value.ndim)(*value.shape)
-        kind = _STRING if is_string else _UINT8
+        kind = _TYPES[value.dtype.name]
         tensor = self._tf.TF_AllocateTensor(kind, dims, value.ndim, value.size * item)
         data = self._tf.TF_TensorData(tensor)
         if is_string:

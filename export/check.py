@@ -15,23 +15,18 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_twins.export import c_session
 from keras_twins.export.reference import ExportError
-from keras_twins.export.signatures import (
-    EMBED_IMAGES,
-    EMBEDDING,
-    IMAGE_BYTES,
-    IMAGES,
-    SERVING_DEFAULT,
-)
+from keras_twins.export.signatures import EMBEDDING, SERVING_DEFAULT
 from keras_twins.float32 import exact_products
 
 _INVALID_ARGUMENT = 3
 
 
-def check_parity(version_dir, reference):
+def check_parity(version_dir, graph, reference):
     """Compares both signatures with the encoder's own embeddings, in TensorFlow.
 
     Args:
         version_dir: path of the SavedModel.
+        graph: the `EmbeddingGraph` that was written.
         reference: `Reference`.
 
     Returns:
@@ -41,22 +36,22 @@ def check_parity(version_dir, reference):
         ExportError: if it is larger than the reference tolerates.
     """
     signatures = tf.saved_model.load(str(version_dir)).signatures
-    encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
-    batches = [tf.constant(picture[np.newaxis]) for picture in reference.pictures]
-    embed_bytes, embed_images = (
-        signatures[name] for name in (SERVING_DEFAULT, EMBED_IMAGES)
+    arrays = graph.arrays
+    batches = [tf.constant(element[np.newaxis]) for element in reference.elements]
+    embed_files, embed_arrays = (
+        signatures[name] for name in (SERVING_DEFAULT, arrays.signature)
     )
     with exact_products():
-        from_bytes = embed_bytes(**{IMAGE_BYTES: tf.constant(encoded)})
-        from_pixels = [embed_images(**{IMAGES: batch}) for batch in batches]
-    from_pixels = np.concatenate([answer[EMBEDDING] for answer in from_pixels])
+        of_files = embed_files(**{graph.input_name: tf.constant(reference.files)})
+        of_arrays = [embed_arrays(**{arrays.name: batch}) for batch in batches]
+    of_arrays = np.concatenate([answer[EMBEDDING] for answer in of_arrays])
     return max(
-        reference.difference(SERVING_DEFAULT, from_bytes[EMBEDDING].numpy()),
-        reference.difference(EMBED_IMAGES, from_pixels),
+        reference.difference(SERVING_DEFAULT, of_files[EMBEDDING].numpy()),
+        reference.difference(arrays.signature, of_arrays),
     )
 
 
-def check_c_session(version_dir, reference):
+def check_c_session(version_dir, graph, reference):
     """Runs both signatures where TensorFlow Serving would, without TensorFlow's Python.
 
     Beside the embeddings it checks that an empty batch gets an empty answer and that
@@ -78,31 +73,31 @@ def check_c_session(version_dir, reference):
         )
         return None
     count, width = reference.embeddings.shape
-    encoded = [tf.io.encode_png(picture).numpy() for picture in reference.pictures]
+    signature, elements = graph.arrays.signature, reference.elements
     # Signature, what it gets, how many embeddings it answers (None: it refuses).
     cases = [
-        (SERVING_DEFAULT, as_objects(encoded), count),
+        (SERVING_DEFAULT, as_objects(reference.files), count),
         (SERVING_DEFAULT, as_objects([]), 0),
-        *((EMBED_IMAGES, p[np.newaxis], 1) for p in reference.pictures),
-        (EMBED_IMAGES, np.zeros((0, 1, 1, 3), np.uint8), 0),
-        (EMBED_IMAGES, np.zeros((1, 1, 3), np.uint8), None),
+        *((signature, element[np.newaxis], 1) for element in elements),
+        (signature, elements[0][np.newaxis][:0], 0),
+        (signature, elements[0], None),
     ]
     answers = run_in_c_session(version_dir, [case[:2] for case in cases])
-    for (signature, value, rows), answer in zip(cases, answers, strict=True):
+    for (name, value, rows), answer in zip(cases, answers, strict=True):
         code, message, array = answer
         shape = None if array is None else array.shape
         wanted = (_INVALID_ARGUMENT, None) if rows is None else (0, (rows, width))
         if (code, shape) != wanted:
             raise ExportError(
-                f"{signature} answered an input of shape {value.shape} with status "
+                f"{name} answered an input of shape {value.shape} with status "
                 f"{code} and shape {shape} in TensorFlow's C library, not with "
                 f"{wanted}: {message}"
             )
     arrays = [array for _, _, array in answers]
-    from_pixels = np.concatenate(arrays[2 : 2 + count])
+    of_arrays = np.concatenate(arrays[2 : 2 + count])
     return max(
         reference.difference(f"{SERVING_DEFAULT} in the C library", arrays[0]),
-        reference.difference(f"{EMBED_IMAGES} in the C library", from_pixels),
+        reference.difference(f"{signature} in the C library", of_arrays),
     )
 
 
@@ -111,7 +106,7 @@ def run_in_c_session(version_dir, cases):
 
     Args:
         version_dir: path of the SavedModel.
-        cases: list of `(signature, array)`: uint8, or objects of type bytes.
+        cases: list of `(signature, array)`: uint8, float32, or objects of type bytes.
 
     Returns:
         list of `(code, message, array)`, as `CSession.run` gives them.

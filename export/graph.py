@@ -3,33 +3,37 @@
 import keras
 import tensorflow as tf
 
-from keras_twins.export.signatures import (
-    EMBED_IMAGES,
-    EMBEDDING,
-    IMAGES,
-    SERVING_DEFAULT,
-)
+from keras_twins.export.arrays import refused_unless
+from keras_twins.export.signatures import EMBEDDING, SERVING_DEFAULT
 
 # Files of one request that are decoded at a time, each of which may take as much memory
 # as its decoder's limits allow.
 _PARALLEL_DECODES = 16
+# The same of files that are embedded one by one, each of which takes far more.
+_PARALLEL_EMBEDDINGS = 2
 
 
 class EmbeddingGraph:
-    """Wraps an encoder into the signatures `serving_default` and `embed_images`.
+    """Wraps an encoder into `serving_default` and a signature of arrays.
+
+    What files become that are of different sizes then, as sounds are, is embedded one
+    by one: a batch would need padding, and an embedding would depend on its neighbours.
 
     Args:
         encoder: Keras model from float32 `(batch, *shape)` to `(batch, width)`.
         decoder: `keras_twins.decode.base.Decoder` of the files.
         limits: `keras_twins.decode.base.Limits` of what is decoded.
+        arrays: `keras_twins.export.arrays.Arrays`, what the other signature takes.
         prepare: function from what the decoder gives, or from a batch of it, to what
             the encoder takes.
-        shape: tuple of int, of what `prepare` gives for one file.
+        shape: tuple of int and None, of what `prepare` gives for one file.
         normalise: bool. Whether embeddings get unit length.
     """
 
-    def __init__(self, encoder, decoder, limits, prepare, shape, normalise):
+    def __init__(self, encoder, decoder, limits, arrays, prepare, shape, normalise):
         self.prepare = prepare
+        self.arrays = arrays
+        self.input_name = decoder.input_name
         self._encoder = encoder
         self._decoder = decoder
         self._limits = limits
@@ -39,16 +43,21 @@ class EmbeddingGraph:
         # fold the checks below away, and an unchecked shape can end the process.
         self._signatures = {
             SERVING_DEFAULT: tf.function(
-                self._embed_bytes,
-                input_signature=[tf.TensorSpec(None, tf.string, decoder.input_name)],
+                self._embed_files,
+                input_signature=[tf.TensorSpec(None, tf.string, self.input_name)],
                 autograph=False,
             ).get_concrete_function(),
-            EMBED_IMAGES: tf.function(
-                self._embed_images,
-                input_signature=[tf.TensorSpec(None, tf.uint8, IMAGES)],
+            arrays.signature: tf.function(
+                self._embed_arrays,
+                input_signature=[tf.TensorSpec(None, arrays.dtype, arrays.name)],
                 autograph=False,
             ).get_concrete_function(),
         }
+
+    @property
+    def input_shapes(self):
+        """What clients are told of the input of each signature."""
+        return {SERVING_DEFAULT: (None,), self.arrays.signature: self.arrays.shape}
 
     def save(self, version_dir):
         """Writes the SavedModel to a folder that exists."""
@@ -57,23 +66,24 @@ class EmbeddingGraph:
         module.encoder_variables = [v.value for v in self._encoder.variables]
         tf.saved_model.save(module, str(version_dir), signatures=self._signatures)
 
-    def _embed(self, pixels):
-        count = tf.shape(pixels)[0]
+    def _embed(self, prepared):
+        count = tf.shape(prepared)[0]
         # oneDNN's convolution gives an empty batch the shape of its input: it gets a
         # batch of one, whose answer is cut off again. (Not by `tf.pad`, which the graph
         # optimiser merges into a convolution behind it, without the padding of rows.)
         missing = tf.maximum(1 - count, 0)
-        blank = tf.zeros([missing, *self._shape])
-        pixels = tf.concat([pixels, blank], axis=0)
-        return embed_pixels(self._encoder, pixels, self._normalise)[:count]
+        blank = tf.zeros(tf.concat([[missing], tf.shape(prepared)[1:]], axis=0))
+        prepared = tf.concat([prepared, blank], axis=0)
+        prepared = tf.ensure_shape(prepared, (None, *self._shape))
+        return embed_prepared(self._encoder, prepared, self._normalise)[:count]
 
-    def _embed_bytes(self, files):
+    def _embed_files(self, files):
         shape = tf.shape(files)
-        is_vector = tf.size(shape) == 1
-        name = self._decoder.input_name
-        expected = f"{name} must be a vector of encoded files, shape (N,); got "
-        with _refused_unless(is_vector, expected, shape):
+        expected = f"{self.input_name} must be a vector of encoded files, shape (N,); "
+        with refused_unless(tf.size(shape) == 1, expected + "got ", shape):
             files = tf.ensure_shape(files, (None,))
+        if None in self._shape:
+            return {EMBEDDING: self._embed_one_by_one(files)}
         with tf.device("CPU:0"):
             elements = tf.map_fn(
                 self._decode,
@@ -83,61 +93,62 @@ class EmbeddingGraph:
             )
         return {EMBEDDING: self._embed(elements)}
 
+    def _embed_one_by_one(self, files):
+        def embed(indexed):
+            with tf.device("CPU:0"):
+                prepared = self._decode(indexed)[tf.newaxis]
+            return embed_prepared(self._encoder, prepared, self._normalise)[0]
+
+        return tf.map_fn(
+            embed,
+            (tf.range(tf.size(files)), files),
+            parallel_iterations=_PARALLEL_EMBEDDINGS,
+            fn_output_signature=tf.TensorSpec(
+                self._encoder.output_shape[1:], tf.float32
+            ),
+        )
+
     def _decode(self, indexed):
         index, contents = indexed
-        label = tf.strings.format(self._decoder.input_name + "[{}]", index)
-        return self.prepare(self._decoder.decode(contents, label, self._limits))
+        label = tf.strings.format(self.input_name + "[{}]", index)
+        prepared = self.prepare(self._decoder.decode(contents, label, self._limits))
+        return tf.ensure_shape(prepared, self._shape)
 
-    def _embed_images(self, images):
-        shape = tf.shape(images)
-        # Padded, so that what is asked of the axes has an answer at any rank.
-        axes = tf.concat([shape, [-1, -1, -1, -1]], axis=0)
-        is_batch = tf.size(shape) == 4
-        is_rgb = (axes[1] > 0) & (axes[2] > 0) & (axes[3] == 3)
-        expected = (
-            "images must be uint8 RGB of shape (N, height, width, 3), height and "
-            "width at least 1; got "
-        )
-        with _refused_unless(is_batch & is_rgb, expected, shape):
-            images = tf.ensure_shape(images, (None, None, None, 3))
+    def _embed_arrays(self, batch):
+        batch = self.arrays.checked(batch)
         with tf.device("CPU:0"):
-            pixels = self.prepare(images)
-        return {EMBEDDING: self._embed(pixels)}
+            prepared = self.prepare(batch)
+        return {EMBEDDING: self._embed(prepared)}
 
 
-def embed_pixels(encoder, pixels, normalise):
-    """Embeds preprocessed pixels: float32 `(batch, size, size, 3)` in 0..255."""
-    embedding = tf.cast(encoder(pixels, training=False), tf.float32)
+def embed_prepared(encoder, prepared, normalise):
+    """Embeds a float32 batch of what an encoder takes, such as pixels in 0..255."""
+    embedding = tf.cast(encoder(prepared, training=False), tf.float32)
     if normalise:
         embedding = tf.math.l2_normalize(embedding, axis=-1, epsilon=1e-12)
     return embedding
 
 
-def _refused_unless(condition, expected, shape):
-    message = expected + tf.strings.format("shape {}", shape)
-    return tf.control_dependencies([tf.Assert(condition, [message])])
-
-
-def check_encoder(encoder, image_size):
-    """Raises ValueError unless the encoder maps RGB squares to embeddings."""
+def check_encoder(encoder, shape):
+    """Raises ValueError unless the encoder maps elements of a shape to embeddings."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel is written by TensorFlow. "
             "Expected KERAS_BACKEND=tensorflow. "
             f"Received: {keras.backend.backend()}"
         )
-    wanted = (None, image_size, image_size, 3)
+    wanted = (None, *shape)
     takes = getattr(encoder, "input_shape", None)
     gives = getattr(encoder, "output_shape", None)
-    fits = isinstance(takes, tuple) and len(takes) == 4
+    fits = isinstance(takes, tuple) and len(takes) == len(wanted)
     fits = fits and all(a in (None, b) for a, b in zip(takes, wanted, strict=True))
     if not fits:
         raise ValueError(
-            "The encoder does not take the pictures to be exported for. "
+            "The encoder does not take what it is to be exported for. "
             f"Expected an input shape of {wanted}. Received: {takes}"
         )
     if not isinstance(gives, tuple) or len(gives) != 2 or gives[1] is None:
         raise ValueError(
-            "The encoder does not give one vector per picture. "
+            "The encoder does not give one vector per file. "
             f"Expected an output shape of (None, width). Received: {gives}"
         )

@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras_twins.augment.prepare import resize_and_crop
 from keras_twins.errors import InputError
 from keras_twins.export.description import write_description
-from keras_twins.export.graph import check_encoder, embed_pixels
+from keras_twins.export.graph import check_encoder, embed_prepared
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.reference import Reference, made_pictures
 from keras_twins.export.signatures import EMBEDDING, SERVING_DEFAULT
@@ -109,21 +109,22 @@ def _export(
     metadata=None,
     pictures=None,
 ):
-    check_encoder(encoder, image_size)
+    check_encoder(encoder, (image_size, image_size, 3))
     exported = with_precision(encoder, precision)
     pictures = made_pictures(image_size) if pictures is None else pictures
     shortened = in_16_bits(encoder) or in_16_bits(exported)
     prepare = functools.partial(resize_and_crop, image_size=image_size, resize=resize)
-    reference = Reference(encoder, pictures, prepare, normalise, shortened)
+    reference = Reference(encoder, pictures, [], prepare, normalise, shortened)
     function = tf.function(
-        lambda pixels: {EMBEDDING: embed_pixels(exported, pixels, normalise)},
+        lambda pixels: {EMBEDDING: embed_prepared(exported, pixels, normalise)},
         input_signature=[
             tf.TensorSpec((None, image_size, image_size, 3), tf.float32, "pixels")
         ],
         autograph=False,
     )
     with new_version(output_dir) as version:
-        answer = convert(function, exported, version.path, reference.pixels)
+        pixels = np.stack(reference.prepared)
+        answer = convert(function, exported, version.path, pixels)
         write_description(
             version.path / "keras_twins.json",
             exported,

@@ -1,4 +1,4 @@
-"""Writes a trained encoder as a SavedModel that a server can load."""
+"""Writes a trained encoder of images as a SavedModel that a server can load."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,23 +9,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.saved_model import fingerprinting_utils
 
 from keras_twins.augment.prepare import resize_and_crop
 from keras_twins.decode.base import Limits
 from keras_twins.decode.images import ImageDecoder
-from keras_twins.export.check import check_c_session, check_parity
-from keras_twins.export.description import write_description
+from keras_twins.export.arrays import ImageArrays
 from keras_twins.export.graph import EmbeddingGraph, check_encoder
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
+from keras_twins.export.publish import publish
 from keras_twins.export.reference import Reference, made_pictures
-from keras_twins.export.signatures import EMBED_IMAGES, SERVING_DEFAULT
-from keras_twins.export.versions import new_version
-from keras_twins.export.warmup import write_warmup_requests
 from keras_twins.types import StrPath
-
-_INPUT_SHAPES = {SERVING_DEFAULT: (None,), EMBED_IMAGES: (None, None, None, 3)}
 
 
 def export_saved_model(
@@ -82,35 +75,28 @@ def export_saved_model(
         ExportError: if the written model does not answer as the encoder does. Nothing
             is published then.
     """
-    check_encoder(encoder, image_size)
+    check_encoder(encoder, (image_size, image_size, 3))
     exported = with_precision(encoder, precision)
     pictures = made_pictures(image_size) if pictures is None else pictures
     shortened = in_16_bits(encoder) or in_16_bits(exported)
     graph = image_graph(exported, image_size, resize, normalise, max_pixels, levels)
-    reference = Reference(encoder, pictures, graph.prepare, normalise, shortened)
-    with new_version(output_dir) as version:
-        graph.save(version.path)
-        _declare_input_shapes(version.path)
-        differences = {
-            "tensorflow": check_parity(version.path, reference),
-            "tensorflow_c_library": check_c_session(version.path, reference),
-        }
-        write_description(
-            version.path / "assets.extra" / "keras_twins.json",
-            exported,
-            differences,
-            metadata,
-            name=version.path.resolve().parent.name,
-            format="saved_model",
-            image_size=image_size,
-            resize=image_size if resize is None else resize,
-            normalised=normalise,
-            precision=precision,
-            max_pixels=max_pixels,
-            levels=levels,
-        )
-        write_warmup_requests(version.path, pictures, warmup_batch_sizes)
-    return version.path
+    files = [tf.io.encode_png(picture).numpy() for picture in pictures]
+    reference = Reference(encoder, pictures, files, graph.prepare, normalise, shortened)
+    return publish(
+        graph,
+        exported,
+        reference,
+        output_dir,
+        [tf.io.encode_jpeg(picture).numpy() for picture in pictures],
+        warmup_batch_sizes,
+        metadata,
+        image_size=image_size,
+        resize=image_size if resize is None else resize,
+        normalised=normalise,
+        precision=precision,
+        max_pixels=max_pixels,
+        levels=levels,
+    )
 
 
 def image_graph(encoder, image_size, resize, normalise, max_pixels, levels=None):
@@ -119,20 +105,8 @@ def image_graph(encoder, image_size, resize, normalise, max_pixels, levels=None)
         encoder,
         ImageDecoder(levels),
         Limits(max_pixels=max_pixels),
+        ImageArrays(),
         functools.partial(resize_and_crop, image_size=image_size, resize=resize),
         (image_size, image_size, 3),
         normalise,
     )
-
-
-def _declare_input_shapes(version_dir):
-    """Tells clients the shapes that the graph itself leaves open and then checks."""
-    path = Path(version_dir) / "saved_model.pb"
-    model = saved_model_pb2.SavedModel()
-    model.ParseFromString(path.read_bytes())
-    signatures = model.meta_graphs[0].signature_def
-    for signature, shape in _INPUT_SHAPES.items():
-        (info,) = signatures[signature].inputs.values()
-        info.tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    fingerprinting_utils.write_fingerprint(str(version_dir))

@@ -1,11 +1,22 @@
 """The names by which an exported model is called; see `graph.EmbeddingGraph`."""
 
-from keras_twins.decode.input_names import IMAGE_BYTES
+from keras_twins.decode.input_names import AUDIO_BYTES, IMAGE_BYTES
 
 # TensorFlow Serving takes this one if a request names none.
 SERVING_DEFAULT = "serving_default"
 EMBED_IMAGES = "embed_images"
 IMAGES = "images"
+EMBED_SAMPLES = "embed_samples"
+SAMPLES = "samples"
 EMBEDDING = "embedding"
 
-__all__ = ["EMBEDDING", "EMBED_IMAGES", "IMAGES", "IMAGE_BYTES", "SERVING_DEFAULT"]
+__all__ = [
+    "AUDIO_BYTES",
+    "EMBEDDING",
+    "EMBED_IMAGES",
+    "EMBED_SAMPLES",
+    "IMAGES",
+    "IMAGE_BYTES",
+    "SAMPLES",
+    "SERVING_DEFAULT",
+]

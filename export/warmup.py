@@ -4,17 +4,12 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from keras_twins.export.signatures import (
-    EMBED_IMAGES,
-    IMAGE_BYTES,
-    IMAGES,
-    SERVING_DEFAULT,
-)
+from keras_twins.export.signatures import SERVING_DEFAULT
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
-def write_warmup_requests(version_dir, pictures, batch_sizes):
+def write_warmup_requests(version_dir, graph, files, element, batch_sizes):
     """Writes one request for each signature and batch size.
 
     Without the package `tensorflow-serving-api` the file is left out and a warning
@@ -22,7 +17,9 @@ def write_warmup_requests(version_dir, pictures, batch_sizes):
 
     Args:
         version_dir: path. The SavedModel's folder.
-        pictures: list of uint8 arrays `(height, width, 3)`, repeated to fill a batch.
+        graph: `keras_twins.export.graph.EmbeddingGraph`.
+        files: list of bytes, repeated to fill a batch.
+        element: array, which the other signature gets as often as a batch is large.
         batch_sizes: iterable of int.
 
     Returns:
@@ -36,14 +33,16 @@ def write_warmup_requests(version_dir, pictures, batch_sizes):
             'Install it with: pip install "keras-twins[serving]"'
         )
         return False
-    encoded = [tf.io.encode_jpeg(picture).numpy() for picture in pictures]
     path = version_dir / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for size in batch_sizes:
             feeds = {
-                SERVING_DEFAULT: (IMAGE_BYTES, _repeated(encoded, size)),
-                EMBED_IMAGES: (IMAGES, np.stack([pictures[0]] * size)),
+                SERVING_DEFAULT: (graph.input_name, _repeated(files, size)),
+                graph.arrays.signature: (
+                    graph.arrays.name,
+                    np.stack([element] * size),
+                ),
             }
             for signature, (name, value) in feeds.items():
                 request = predict_pb2.PredictRequest()

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_twins.pixels import check_pixels
+
 
 def thumbnails(dataset, count, side):
     """The first images of a dataset as thumbnails.
@@ -37,7 +39,11 @@ def thumbnail(image, side):
         image: `(height, width, channels)` array of pixels in 0..255, of one channel or
             three.
         side: int, in pixels.
+
+    Raises:
+        ValueError: for values that no image has, such as those of log-mels.
     """
+    check_pixels(np.min(image), np.max(image))
     pixels = np.round(np.clip(image, 0, 255)).astype(np.uint8)
     picture = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     enlarged = side > min(picture.size)

@@ -9,10 +9,10 @@ def check_pixels(lowest, highest, value_range=(0, 255)):
     they have values far below black, and none that is far above it.
 
     Args:
-        lowest, highest: floats, of the values of an array.
+        lowest, highest: numbers, of the values of an array.
         value_range: pair of numbers, black and white.
     """
-    black, white = value_range
+    lowest, highest, (black, white) = float(lowest), float(highest), value_range
     below, above, width = black - lowest, highest - black, white - black
     is_far = below > width or above > 2 * width
     if is_far or (above <= 0.1 * width and below > max(0.2 * above, 1e-3 * width)):

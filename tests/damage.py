@@ -1,6 +1,7 @@
-"""Images, and what may become of their bytes: strategies for hypothesis."""
+"""Images, sounds, and what may become of their bytes: strategies for hypothesis."""
 
 import io
+import wave
 
 import numpy as np
 from hypothesis import strategies as st
@@ -17,6 +18,17 @@ def _encode(form, mode="RGB"):
 
 
 WHOLE = [_encode(form) for form in FORMATS] + [_encode("BMP", "P"), _encode("PNG", "P")]
+
+
+def _wav(channels):
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((channels, 2, 16_000, 0, "NONE", None))
+        writer.writeframes(bytes(range(60)))
+    return file.getvalue()
+
+
+SOUNDS = [_wav(1), _wav(2), _wav(1).replace(b"data", b"LIST\3\0\0\0abc\0data")]
 
 # Flip a bit, cut the rest off, repeat a part, put bytes in the place of others.
 _steps = st.lists(

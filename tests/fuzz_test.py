@@ -1,4 +1,4 @@
-"""Whatever a user gives, one clear line comes back: configurations, specs and images.
+"""Whatever a user gives, one clear line comes back: configurations, specs and files.
 
 Some 500 cases in a test run, and as many for the server in
 `serving/server/fuzz_test.py`; `make fuzz` has more than 10 000 of each.
@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
-from damage import WHOLE, damaged
+from damage import SOUNDS, WHOLE, damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_twins import data
-from keras_twins.augment import preset, spec
+from keras_twins.augment import preset, sounds, spec
+from keras_twins.augment.sounds import spec as sound_spec
 from keras_twins.commands import cli, train
 from keras_twins.configs import digits
+from keras_twins.decode import errors
 from keras_twins.decode.images import ImageDecoder
+from keras_twins.decode.sounds import SoundDecoder
 from keras_twins.errors import InputError
 from keras_twins.runs import config_check, methods, parts
 from keras_twins.runs.workdir import as_data, flatten
@@ -38,6 +41,23 @@ def test_bytes_are_an_image_or_an_error(contents):
         return
     assert image.dtype == tf.uint8 and image.shape[-1] == 3
     assert np.asarray(image).sum() >= 0  # Each byte of it can be read.
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+def decode_sound(contents):
+    return SoundDecoder().decode(contents, tf.constant("the sound"))
+
+
+@given(damaged(SOUNDS + WHOLE))
+def test_bytes_are_a_sound_or_a_reason(contents):
+    try:
+        samples = decode_sound(contents)
+    except tf.errors.InvalidArgumentError as error:
+        # Nothing but what the checks before the decoding say.
+        assert errors.label_and_reason(error.message)[0] == "the sound"
+        return
+    assert 1 <= len(samples) <= len(contents) / 2
+    assert np.abs(samples).max() <= 1.0
 
 
 # Opening a folder traces a graph, which takes a second.
@@ -100,14 +120,25 @@ def test_a_spec_is_taken_or_its_key_is_named(key, value):
     assert spec.resolve(found) == found
 
 
+@given(st.sampled_from(sorted(sounds.preset("audio_barlow_twins"))), values)
+def test_a_spec_for_sounds_is_taken_or_its_key_is_named(key, value):
+    try:
+        found = sound_spec.resolve(sounds.preset("audio_barlow_twins") | {key: value})
+    except InputError as error:
+        assert key in str(error)
+        return
+    assert sound_spec.resolve(found) == found
+
+
 @given(values)
 def test_anything_at_all_as_a_spec(value):
-    try:
-        found = spec.resolve(value)
-    except InputError as error:
-        assert str(error)
-        return
-    assert spec.resolve(found) == found
+    for resolve in (spec.resolve, sound_spec.resolve):
+        try:
+            found = resolve(value)
+        except InputError as error:
+            assert str(error)
+        else:
+            assert resolve(found) == found
 
 
 KEYS = sorted(

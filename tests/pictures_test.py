@@ -69,3 +69,9 @@ def test_classes_in_words():
     assert pictures.names([1, 0], ("cat", "dog"), 2) == ["dog", "cat"]
     # Labels beyond the names, as a data set without true labels has: -1.
     assert pictures.names([-1, 5], ("cat", "dog"), 2) == ["-1", "5"]
+
+
+def test_a_log_mel_is_no_picture():
+    log_mel = np.random.default_rng(0).normal(-5, 4, (64, 96, 1))
+    with pytest.raises(ValueError, match="not the pixels.*Expected.*Received"):
+        pictures.thumbnail(log_mel, 32)

@@ -1,12 +1,14 @@
-"""Pixels that are not in the range that was announced."""
+"""Images whose values are not in the range that was announced."""
 
 import warnings
 
 import tensorflow as tf
 
+from keras_twins.pixels import check_pixels
 
-def warn_of_unit_range(images: tf.Tensor, value_range: tuple[float, float]) -> None:
-    """Warns where pixels in 0..1 are given to a layer for which white is 255.
+
+def check_range(images: tf.Tensor, value_range: tuple[float, float]) -> None:
+    """Refuses what is not pixels, and warns of pixels in 0..1 where white is 255.
 
     Only of values at hand, not inside a graph. Images that are all black, or whose
     values are whole numbers, may be right as they are.
@@ -14,10 +16,17 @@ def warn_of_unit_range(images: tf.Tensor, value_range: tuple[float, float]) -> N
     Args:
         images: tensor of any shape.
         value_range: pair of numbers, black and white of images of a floating type.
+
+    Raises:
+        ValueError: for values that no image has, such as those of log-mels.
     """
-    if not (tf.executing_eagerly() and images.dtype.is_floating and value_range[1] > 1):
+    at_hand = tf.executing_eagerly() and images.dtype.is_floating
+    if not at_hand or 0 in images.shape:
         return
     low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+    check_pixels(low, high, value_range)
+    if value_range[1] <= 1:
+        return
     between = tf.logical_and(images > 0, images < 1)
     if low >= 0 and high <= 1 and bool(tf.reduce_any(between)):
         warnings.warn(

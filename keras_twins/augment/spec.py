@@ -37,10 +37,9 @@ def resolve(preset_or_spec):
     if isinstance(preset_or_spec, str):
         return preset(preset_or_spec)
     check_keys("the augmentation spec", preset_or_spec, _SPEC_KEYS, {_FURTHER})
+    size = preset_or_spec["image_size"]
     checked = {
-        "image_size": whole_number(
-            "image_size", preset_or_spec["image_size"], "pixels"
-        ),
+        "image_size": whole_number("image_size", size, "pixels"),
         "mean": _per_channel("mean", preset_or_spec["mean"]),
         "std": _per_channel("std", preset_or_spec["std"], positive=True),
         "view_a": _view("view_a", preset_or_spec["view_a"]),

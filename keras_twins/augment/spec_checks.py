@@ -8,7 +8,7 @@ from keras_twins.errors import InputError
 
 
 def check_keys(name, mapping, expected, optional=frozenset()):
-    """Raises InputError unless a mapping has the keys that are expected, and no other."""
+    """Raises InputError unless a mapping has the expected keys, and no other."""
     # ConfigDict is no Mapping, but has its methods.
     if not isinstance(mapping, Mapping) and not hasattr(mapping, "keys"):
         fail(name, f"a mapping with the keys {sorted(expected)}", mapping)

@@ -70,8 +70,9 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         InputError: for an unknown preset, a spec that `preset` does not describe, or a
             value range the wrong way round.
         ValueError: if `resize` is smaller than the views, if the images have no four
-            axes, no pixel or none of the channels above, or if there are more or fewer
-            keys than images.
+            axes, no pixel, none of the channels above or values that no image has, as
+            log-mels have (outside a graph), or if there are more or fewer keys than
+            images.
 
     Examples:
         >>> import numpy as np, keras_twins as kt
@@ -114,7 +115,7 @@ class TwoViews(VectorizedBaseImageAugmentationLayer):
         self, images: Tensor, keys: Tensor = None, training: bool = True
     ) -> tuple[tf.Tensor, ...]:
         images = tf.convert_to_tensor(images)
-        pixel_range.warn_of_unit_range(images, self.value_range)
+        pixel_range.check_range(images, self.value_range)
         images = image_batch.as_rgb_or_grey(images)
         if not training:
             sizes = [view["image_size"] for view in self._views]

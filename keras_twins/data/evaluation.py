@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_twins.augment.pixel_range import check_range
 from keras_twins.augment.prepare import resize_and_crop
 
 
@@ -31,7 +32,8 @@ def evaluation_pipeline(
         `dataset` has them.
 
     Raises:
-        ValueError: if `resize` is smaller than `image_size`.
+        ValueError: if `resize` is smaller than `image_size`, or the elements are not
+            images.
 
     Examples:
         >>> import keras_twins as kt
@@ -46,9 +48,25 @@ def evaluation_pipeline(
         return (images, *labels) if labels else images
 
     spec = dataset.element_spec
-    shape = (spec[0] if isinstance(spec, tuple) else spec).shape
+    spec = spec[0] if isinstance(spec, tuple) else spec
+    _check_images(dataset, spec)
+    shape = spec.shape
     if shape.is_fully_defined():
         batches = dataset.batch(batch_size).map(prepare, tf.data.AUTOTUNE)
     else:
         batches = dataset.map(prepare, tf.data.AUTOTUNE).batch(batch_size)
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_images(dataset, spec):
+    """Raises ValueError for other elements than images: waveforms, or log-mels."""
+    if spec.shape.rank != 3:
+        raise ValueError(
+            "The elements of the data set are not images. Expected elements of shape "
+            f"(height, width, channels). Received: {spec}"
+        )
+    if spec.dtype.is_floating:
+        # A first look: files of images are integers, and need none.
+        for first in dataset.take(1):
+            images = first[0] if isinstance(first, tuple) else first
+            check_range(images, (0, 255))

@@ -6,7 +6,7 @@ import dataclasses
 import tensorflow as tf
 
 from keras_twins.decode.host import MAX_PIXELS
-from keras_twins.decode.sound_kinds import MAX_SAMPLES
+from keras_twins.decode.sound_kinds import MAX_SECONDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +16,11 @@ class Limits:
     Attributes:
         max_pixels: the largest width x height of an image. The default is what Pillow
             still opens: a training reads images of up to 179 megapixels.
-        max_samples: the most samples that each channel of a sound may have. The default
-            is an hour at 16 kHz.
+        max_seconds: how long a recording may last. The default is an hour.
     """
 
     max_pixels: int = MAX_PIXELS
-    max_samples: int = MAX_SAMPLES
+    max_seconds: float = MAX_SECONDS
 
 
 DEFAULT_LIMITS = Limits()

@@ -6,9 +6,8 @@ converts it. No TensorFlow, no soundfile.
 
 WAV = "WAV"
 
-# The most samples of one channel that are read, where nobody says another number: an
-# hour at 16 kHz.
-MAX_SAMPLES = 57_600_000
+# The longest recording that is read, where nobody says another: an hour.
+MAX_SECONDS = 3600.0
 
 # Of WAV files the graph reads those of 16-bit integers: format 1, or the extensible
 # one whose coding, named further behind, is that.

@@ -7,14 +7,17 @@ from keras_twins.decode import sound_kinds
 _CONVERT = "convert it, as the client of keras-twins does"
 
 EMPTY = "is an empty file"
-NOT_A_SOUND = "is not a WAV file"
+NOT_A_SOUND = "is not a recording"
 CUT_OFF_WAV = "is a WAV file that is cut off"
+NO_SAMPLE = "holds no sample"
 RARE_WAV = f"is a WAV file of another coding than PCM of 16 bits; {_CONVERT}"
 
 
 def of_another_kind(kind):
     """The reason for a sound of a kind, a str, that the graph does not read."""
-    return f"is not a WAV file, but a {kind} file; {_CONVERT}"
+    return (
+        f"is a {kind} recording; convert it to WAV, as the client of keras-twins does"
+    )
 
 
 def of_another_rate(rate, wanted):
@@ -27,23 +30,27 @@ def of_another_rate(rate, wanted):
     return "is sampled at " + rate + f" Hz, not at {wanted} Hz; {_CONVERT}"
 
 
-def of_another_length(count, most):
-    """The reason for a file that has no sample, or too many.
+def too_long(seconds, most):
+    """The reason for a file that lasts too long.
 
     Args:
-        count: str, or a scalar string tensor.
-        most: int, how many a file may have.
+        seconds: str, or a scalar string tensor.
+        most: float, how long it may last.
     """
-    return "holds " + count + f" samples; 1 to {most} are decoded (max_samples)"
+    return (
+        "lasts "
+        + seconds
+        + f" s; recordings of up to {most:g} s are read (max_seconds)"
+    )
 
 
 _REASONS = (
-    *(EMPTY, NOT_A_SOUND, CUT_OFF_WAV, RARE_WAV),
+    *(EMPTY, NOT_A_SOUND, CUT_OFF_WAV, NO_SAMPLE, RARE_WAV),
     *map(of_another_kind, sound_kinds.CONVERTED),
 )
 # Each of them, as a regular expression.
 PATTERNS = (
     *map(re.escape, _REASONS),
     rf"is sampled at \d+ Hz, not at \d+ Hz; {re.escape(_CONVERT)}",
-    r"holds \d+ samples; 1 to \d+ are decoded \(max_samples\)",
+    r"lasts \d+ s; recordings of up to [\d.e+]+ s are read \(max_seconds\)",
 )

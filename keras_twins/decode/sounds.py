@@ -87,17 +87,17 @@ def _decode_wav(contents, label, limits, rate):
     # A last sample that is cut in two counts for none.
     count = claimed // tf.maximum(block, 1)
     of_another_rate = sound_reasons.of_another_rate(tf.as_string(file_rate), rate)
-    of_another_length = sound_reasons.of_another_length(
-        tf.as_string(count), limits.max_samples
-    )
+    seconds = tf.as_string(-(-count // rate))
+    too_long = sound_reasons.too_long(seconds, limits.max_seconds)
     is_whole = (data_at > 0) & (claimed <= held)
-    fits = (count >= 1) & (count <= limits.max_samples)
+    most = tf.constant(int(limits.max_seconds * rate), tf.int64)
     with (
         refused_unless(form_at > 0, label, sound_reasons.CUT_OFF_WAV),
         refused_unless(is_known, label, sound_reasons.RARE_WAV),
         refused_unless(file_rate == rate, label, of_another_rate),
         refused_unless(is_whole, label, sound_reasons.CUT_OFF_WAV),
-        refused_unless(fits, label, of_another_length),
+        refused_unless(count >= 1, label, sound_reasons.NO_SAMPLE),
+        refused_unless(count <= most, label, too_long),
     ):
         samples = between(contents, data_at + 8, data_at + 8 + count * block)
     samples = tf.reshape(tf.io.decode_raw(samples, tf.int16), (count, channels))

@@ -17,7 +17,7 @@ DIGITS = pathlib.Path(__file__).parents[3] / "shared/data/audio/fsdd"
 
 _decode = tf.function(
     lambda encoded: SoundDecoder(RATE).decode(
-        encoded, tf.constant("file 7"), Limits(max_samples=10_000)
+        encoded, tf.constant("file 7"), Limits(max_seconds=1.25)
     ),
     input_signature=[tf.TensorSpec((), tf.string)],
     autograph=False,
@@ -122,15 +122,15 @@ REFUSED = {
     ),
     "no sample": (
         _riff(_form(), _chunk(b"data", b"")),
-        sound_reasons.of_another_length("0", 10_000),
+        sound_reasons.NO_SAMPLE,
     ),
     "half a sample": (
         _riff(_form(), _chunk(b"data", b"x")),
-        sound_reasons.of_another_length("0", 10_000),
+        sound_reasons.NO_SAMPLE,
     ),
     "too many": (
         _wav(np.zeros((10_001, 1), np.int16)),
-        sound_reasons.of_another_length("10001", 10_000),
+        sound_reasons.too_long("2", 1.25),
     ),
     "only a start": (b"RIFF\0\0\0\0WAVE", sound_reasons.CUT_OFF_WAV),
     "no data": (_riff(_form()), sound_reasons.CUT_OFF_WAV),
@@ -164,7 +164,7 @@ def test_each_kind_is_named(kind):
         assert sound_kinds.kind_of(head) == kind
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             _decode(head)
-        assert f"but a {kind} file" in errors.reason(caught.value.message)
+        assert f"is a {kind} recording" in errors.reason(caught.value.message)
 
 
 @pytest.mark.parametrize("rate", [0, -8000, 16_000.0, True, None])

@@ -21,6 +21,7 @@ from keras_twins.decode import errors
 from keras_twins.decode.base import Limits
 from keras_twins.decode.host import needs_conversion
 from keras_twins.decode.images import ImageDecoder
+from keras_twins.export.arrays import ImageArrays
 from keras_twins.export.graph import EmbeddingGraph
 from keras_twins.export.loading import load_function
 from keras_twins.serving.client_images import ImageError, encode
@@ -131,7 +132,13 @@ def export(tmp_path_factory):
     whole = keras.Model(inputs, keras.layers.Flatten()(inputs))
     folder = tmp_path_factory.mktemp("export")
     graph = EmbeddingGraph(
-        whole, ImageDecoder(), Limits(max_pixels=SIDE**2), _on_a_square, SHAPE, False
+        whole,
+        ImageDecoder(),
+        Limits(max_pixels=SIDE**2),
+        ImageArrays(),
+        _on_a_square,
+        SHAPE,
+        False,
     )
     graph.save(folder)
     embed = load_function(folder, "serving_default", "image_bytes")

@@ -7,7 +7,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_twins.export import ExportError, export_saved_model, version_folders
+from keras_twins.export import (
+    ExportError,
+    export_saved_model,
+    publish,
+    version_folders,
+)
 from keras_twins.export import saved_model as saved_model_module
 from keras_twins.export.check import as_objects, run_in_c_session
 from keras_twins.export.graph import EmbeddingGraph
@@ -227,7 +232,7 @@ def test_a_model_that_answers_otherwise_is_not_published(tmp_path, monkeypatch):
 def test_a_16_bit_encoder_answers_in_float32_and_raw_lengths_on_request(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(saved_model_module, "check_c_session", lambda *args: None)
+    monkeypatch.setattr(publish, "check_c_session", lambda *args: None)
     encoder = _encoder(dtype="mixed_float16")
     version = export_saved_model(encoder, tmp_path, SIZE, normalise=False)
     assert version_folders(tmp_path) == {1: version}
@@ -258,8 +263,12 @@ def test_an_unknown_precision_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "output, size, message",
     [
-        (lambda x: keras.layers.Flatten()(x), SIZE + 1, "take the pictures"),
-        (lambda x: x, SIZE, "one vector per picture"),
+        (
+            lambda x: keras.layers.Flatten()(x),
+            SIZE + 1,
+            "take what it is to be exported for",
+        ),
+        (lambda x: x, SIZE, "one vector per file"),
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused(tmp_path, output, size, message):

@@ -7,7 +7,7 @@ time, too. A crop is resized to the size of the sound (Anton et al., section 3.2
 import tensorflow as tf
 
 from keras_twins import keys
-from keras_twins.augment.sounds.excerpts import STREAMS as _FIRST_STREAM
+from keras_twins.augment.sounds.mixing import STREAMS as _FIRST_STREAM
 
 # Streams of random numbers; see `keys.uniform`.
 _HEIGHT, _WIDTH, _TOP, _LEFT, _FADE = range(_FIRST_STREAM, _FIRST_STREAM + 5)
@@ -42,9 +42,9 @@ def draw_boxes(states, spec, bands):
 def resized_crops(sounds, boxes):
     """Cuts a crop out of each sound's canvas and resizes it to the sound's size.
 
-    Bicubic, with a = −0.75, the corners of both grids on each other and no antialiasing:
-    PyTorch's `interpolate(mode="bicubic", align_corners=True)`. As two matrix products
-    per sound.
+    Bicubic, with a = −0.75, the corners of both grids on each other and no
+    antialiasing: PyTorch's `interpolate(mode="bicubic", align_corners=True)`. As two
+    matrix products per sound.
 
     Args:
         sounds: float32 tensor of shape `(batch_size, bands, frames, 1)`, standardised:
@@ -63,10 +63,10 @@ def resized_crops(sounds, boxes):
 
 
 def weights(start, length, extent):
-    """The matrices that resize `length` places of an axis, from `start` on, to `extent`.
+    """The matrices that resize `length` places of an axis to `extent`.
 
     Args:
-        start, length: int32 tensors of shape `(batch_size,)`.
+        start, length: int32 tensors of shape `(batch_size,)`. The places to see.
         extent: int. Places along this axis of the sounds, and of the result.
 
     Returns:
@@ -93,8 +93,8 @@ def weights(start, length, extent):
 def fade(sounds, states, strength):
     """Adds a straight line over time to all bands of each sound.
 
-    From a number uniform in −`strength`..`strength` in the first frame to another one in
-    the last (Anton et al., section 3.2.3).
+    From a number uniform in −`strength`..`strength` in the first frame to another one
+    in the last (Anton et al., section 3.2.3).
 
     Args:
         sounds: float32 tensor of shape `(batch_size, bands, frames, 1)`.

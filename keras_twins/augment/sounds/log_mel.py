@@ -144,8 +144,8 @@ class LogMel(keras.layers.Layer):
     def _check_rank(self, shape):
         if len(shape) not in (1, 2):
             raise ValueError(
-                "Wrong rank of `samples`. Expected (batch_size, samples) or (samples,). "
-                f"Received: samples.shape={tuple(shape)}"
+                "Wrong rank of `samples`. Expected (batch_size, samples) or "
+                f"(samples,). Received: samples.shape={tuple(shape)}"
             )
 
 

@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from keras_twins import keys as row_keys
-from keras_twins.augment.sounds import crops, excerpts, log_mel_batch
+from keras_twins.augment.sounds import crops as resizing
+from keras_twins.augment.sounds import log_mel_batch, mixing
 from keras_twins.augment.sounds import spec as specs
 from keras_twins.types import Tensor
 
@@ -20,8 +21,8 @@ _SHARED = 2
 class TwoSoundViews(keras.layers.Layer):
     """Makes two random, standardised views of every log-mel.
 
-    As of Anton et al., "Audio Barlow Twins" (arXiv 2209.14345), section 3.2: an excerpt
-    at a random place, which both views share, is standardised. Then each view by itself
+    As of Anton et al., "Audio Barlow Twins" (arXiv 2209.14345), section 3.2: a crop at
+    a random place, which both views share, is standardised. Then each view by itself
     mixes another sound in, takes a random resized crop, and adds a line over time.
 
     Args:
@@ -39,9 +40,9 @@ class TwoSoundViews(keras.layers.Layer):
         - `training`: bool. `False` gives what `prepare` gives as each view. Defaults to
           `True`.
         - `partners`: `(partners_a, partners_b)`, what is mixed into each view: log-mels
-          of the sounds that `partner_of` names, of which an excerpt is cut as of
-          `log_mels`. By default, each view takes another row of the batch, which its key
-          chooses, so that views depend on the batch, too.
+          of the sounds that `partner_of` names, each cropped at a place of its own. By
+          default, each view takes another row of the batch, which its key chooses, so
+          that views depend on the batch, too.
 
     Returns:
         `(view_a, view_b)`: float32 tensors of shape `(batch_size, bands, frames, 1)`
@@ -88,15 +89,18 @@ class TwoSoundViews(keras.layers.Layer):
             return prepared, prepared
         log_mels = log_mel_batch.checked(log_mels, self.spec["frames"])
         keys = row_keys.of_batch(keys, self._calls, log_mels, "log_mels")
-        cut = self._cut(log_mels, keys)
+        crops = self._crops(log_mels, keys)
         if partners is None:
-            mixed_in = [tf.gather(cut, self._other_rows(view, keys)) for view in _VIEWS]
+            others = (self._other_rows(view, keys) for view in _VIEWS)
+            partner_crops = [tf.gather(crops, rows) for rows in others]
         else:
-            mixed_in = [
-                self._cut_partners(log_mel_batch.checked(p), keys, view)
+            partner_crops = [
+                self._partner_crops(
+                    log_mel_batch.checked(p, self.spec["frames"]), keys, view
+                )
                 for view, p in zip(_VIEWS, partners, strict=True)
             ]
-        return self.finish(cut, *mixed_in, keys)
+        return self.finish(crops, *partner_crops, keys)
 
     def prepare(self, log_mels: Tensor) -> tf.Tensor:
         """Returns log-mels as an encoder sees them without augmentation: standardised.
@@ -130,12 +134,12 @@ class TwoSoundViews(keras.layers.Layer):
         keys = tf.cast(keys, tf.int64)
         places = tf.math.floormod(keys, tf.cast(count, tf.int64))
         return tuple(
-            excerpts.draw_others(self._states(view, keys), places, count)
+            mixing.draw_others(self._states(view, keys), places, count)
             for view in _VIEWS
         )
 
-    def cut(self, log_mel: Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns the excerpt of one log-mel that both of its views show.
+    def crop(self, log_mel: Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Returns the part of one log-mel that both of its views show.
 
         For log-mels of different lengths in a `tf.data` map.
 
@@ -147,41 +151,39 @@ class TwoSoundViews(keras.layers.Layer):
             float32 tensor of shape `(bands, frames, 1)` with the spec's `frames`.
         """
         log_mels = log_mel_batch.checked(log_mel[tf.newaxis], self.spec["frames"])
-        return self._cut(log_mels, tf.reshape(tf.cast(key, tf.int64), (1,)))[0]
+        keys = tf.reshape(tf.cast(key, tf.int64), (1,))
+        return self._crops(log_mels, keys)[0]
 
-    def cut_partners(
-        self, partner_a: Tensor, partner_b: Tensor, key: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The same of the two log-mels that are mixed into one sound's views.
+    def partner_crop(self, log_mel: Tensor, key: tf.Tensor, view: int) -> tf.Tensor:
+        """The same of a log-mel that is mixed into one view of a sound.
 
         Args:
-            partner_a, partner_b: float tensors of shape `(bands, frames, 1)`.
-            key: scalar int64 tensor. The key of the sound that they are mixed into.
+            log_mel: as of `crop`: that of the sound which `partner_of` names.
+            key: scalar int64 tensor. The key of the sound that it is mixed into.
+            view: int. 0 for view a, 1 for view b.
 
         Returns:
-            `(excerpt_a, excerpt_b)`, each as `cut` returns it.
+            What `crop` returns.
         """
+        log_mels = log_mel_batch.checked(log_mel[tf.newaxis], self.spec["frames"])
         keys = tf.reshape(tf.cast(key, tf.int64), (1,))
-        return tuple(
-            self._cut_partners(log_mel_batch.checked(p[tf.newaxis]), keys, view)[0]
-            for view, p in zip(_VIEWS, (partner_a, partner_b), strict=True)
-        )
+        return self._partner_crops(log_mels, keys, view)[0]
 
     def finish(
-        self, cut: Tensor, partners_a: Tensor, partners_b: Tensor, keys: Tensor
+        self, crops: Tensor, partners_a: Tensor, partners_b: Tensor, keys: Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the views of a batch of excerpts: mixed, cropped and faded.
+        """Returns the views of a batch of crops: mixed, cropped again and faded.
 
         Args:
-            cut: float tensor of shape `(batch_size, bands, frames, 1)`, from `cut`.
-            partners_a, partners_b: the same, from `cut_partners`.
+            crops: float tensor of shape `(batch_size, bands, frames, 1)`, from `crop`.
+            partners_a, partners_b: the same, from `partner_crop`.
             keys: int64 tensor of shape `(batch_size,)`.
 
         Returns:
             What a call of the layer returns.
         """
         keys = tf.cast(keys, tf.int64)
-        sounds = self._standardised(cut)
+        sounds = self._standardised(crops)
         return tuple(
             self._view(view, sounds, self._standardised(partners), keys)
             for view, partners in zip(_VIEWS, (partners_a, partners_b), strict=True)
@@ -208,21 +210,19 @@ class TwoSoundViews(keras.layers.Layer):
     def _other_rows(self, view, keys):
         rows = tf.size(keys)
         places = tf.range(tf.cast(rows, tf.int64))
-        return excerpts.draw_others(self._states(view, keys), places, rows)
+        return mixing.draw_others(self._states(view, keys), places, rows)
 
-    def _cut(self, log_mels, keys):
-        frames, length = tf.shape(log_mels)[2], self.spec["frames"]
-        states = self._states(_SHARED, keys)
-        return self._cut_at(log_mels, excerpts.draw_starts(states, frames, length))
+    def _crops(self, log_mels, keys):
+        return self._cut(log_mels, self._states(_SHARED, keys), mixing.draw_starts)
 
-    def _cut_partners(self, log_mels, keys, view):
-        frames, length = tf.shape(log_mels)[2], self.spec["frames"]
-        states = self._states(view, keys)
-        starts = excerpts.draw_partner_starts(states, frames, length)
-        return self._cut_at(log_mels, starts)
+    def _partner_crops(self, log_mels, keys, view):
+        draw = mixing.draw_partner_starts
+        return self._cut(log_mels, self._states(view, keys), draw)
 
-    def _cut_at(self, log_mels, starts):
-        return excerpts.cut(log_mels, starts, self.spec["frames"])
+    def _cut(self, log_mels, states, draw):
+        length = self.spec["frames"]
+        starts = draw(states, tf.shape(log_mels)[2], length)
+        return mixing.cut(log_mels, starts, length)
 
     def _standardised(self, log_mels):
         log_mels = tf.cast(log_mels, tf.float32)
@@ -230,7 +230,7 @@ class TwoSoundViews(keras.layers.Layer):
 
     def _view(self, view, sounds, partners, keys):
         states = self._states(view, keys)
-        sounds = excerpts.mix(sounds, partners, states, self.spec["mixup"])
-        boxes = crops.draw_boxes(states, self.spec, sounds.shape[1])
-        sounds = crops.resized_crops(sounds, boxes)
-        return crops.fade(sounds, states, self.spec["fader"])
+        sounds = mixing.mix(sounds, partners, states, self.spec["mixup"])
+        boxes = resizing.draw_boxes(states, self.spec, sounds.shape[1])
+        sounds = resizing.resized_crops(sounds, boxes)
+        return resizing.fade(sounds, states, self.spec["fader"])

@@ -54,9 +54,7 @@ def test_views_are_a_function_of_seed_and_key_alone(views, expected):
     partners = tuple(p[order] for p in PARTNERS)
     shuffled = views(LOG_MELS[order], KEYS[order], partners=partners)
     assert_close(shuffled, [view[order] for view in expected])
-    alone = views(
-        LOG_MELS[3:4], KEYS[3:4], partners=tuple(p[3:4] for p in PARTNERS)
-    )
+    alone = views(LOG_MELS[3:4], KEYS[3:4], partners=tuple(p[3:4] for p in PARTNERS))
     assert_close(alone, [view[3:4] for view in expected])
     other = augment.TwoSoundViews(spec(), seed=2)
     other = other(LOG_MELS, KEYS, partners=PARTNERS)
@@ -72,15 +70,15 @@ def test_graphs_and_xla_give_the_same(views, expected):
 
 
 def test_one_at_a_time_and_finished_in_a_batch_is_the_same(views, expected):
-    cut, cuts_a, cuts_b = [], [], []
+    crops, partners = [], ([], [])
     for row, key in enumerate(KEYS):
         # As in a map over sounds of different lengths.
-        cut.append(views.cut(LOG_MELS[row], key))
-        a, b = views.cut_partners(PARTNERS[0][row], PARTNERS[1][row], key)
-        cuts_a.append(a)
-        cuts_b.append(b)
-    assert cut[0].shape == (64, 96, 1) and cuts_a[0].shape == (64, 96, 1)
-    finished = views.finish(*map(tf.stack, (cut, cuts_a, cuts_b)), KEYS)
+        crops.append(views.crop(LOG_MELS[row], key))
+        for view in (0, 1):
+            crop = views.partner_crop(PARTNERS[view][row], key, view)
+            partners[view].append(crop)
+    assert crops[0].shape == crop.shape == (64, 96, 1)
+    finished = views.finish(*map(tf.stack, (crops, *partners)), KEYS)
     assert_close(finished, expected)
 
 
@@ -91,13 +89,13 @@ def test_waveforms_and_log_mels_of_a_cache_give_the_same_views(views):
     lengths = tf.data.Dataset.from_generator(
         lambda: waveforms, output_signature=tf.TensorSpec((None,), tf.float32)
     )
-    cuts = lengths.enumerate().map(lambda key, raw: views.cut(log_mel(raw), key))
-    for key, (cut, of_cache) in enumerate(zip(cuts, cached, strict=True)):
-        np.testing.assert_allclose(cut, views.cut(of_cache, key), atol=1e-4)
+    crops = lengths.enumerate().map(lambda key, raw: views.crop(log_mel(raw), key))
+    for key, (crop, of_cache) in enumerate(zip(crops, cached, strict=True)):
+        np.testing.assert_allclose(crop, views.crop(of_cache, key), atol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [96, 97, 130])
-def test_both_views_are_one_excerpt_at_any_place(frames):
+def test_both_views_are_one_crop_at_any_place(frames):
     layer = augment.TwoSoundViews(quiet(mean=0.0, std=1.0))
     # The value of a frame is its number.
     numbers = np.broadcast_to(np.arange(frames), (1000, 2, frames))[..., None]
@@ -137,8 +135,7 @@ def test_the_two_views_draw_each_change_independently(changes):
     made = layer(sound, np.arange(200), partners=partners)
     plain = layer.prepare(sound)
     distances = [
-        np.linalg.norm((view - plain).numpy().reshape(200, -1), axis=1)
-        for view in made
+        np.linalg.norm((view - plain).numpy().reshape(200, -1), axis=1) for view in made
     ]
     assert np.min(np.std(distances, axis=1)) > 0.01
     # Chance gives ±0.07, a shared draw 1.

@@ -4,9 +4,9 @@
     python tests/augment/sounds/golden/make.py crops
 
 The first one needs librosa (0.11) with soundfile and soxr, the second one torch; the
-tests need neither. The recordings are in the public domain (CC0): from ESC-10, K. J.
-Piczak, ESC: Dataset for Environmental Sound Classification, ACM MM 2015; Freesound clips
-35687 by Bansemer and 187207 by k3pp.
+tests need neither. The recordings are in the public domain (CC0): Freesound clips 35687
+by Bansemer and 187207 by k3pp, from ESC-10 (K. J. Piczak, ESC: Dataset for
+Environmental Sound Classification, ACM MM 2015).
 """
 
 import pathlib

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_twins import keys
 
-# Streams of random numbers; see `keys.uniform`. That of the excerpt is of a generator of
-# its own, which both views share.
+# Streams of random numbers; see `keys.uniform`. The first is of a generator that both
+# views share.
 _START = 0
 _PARTNER, _PARTNER_START, _SHARE = 0, 2, 3
 STREAMS = 4
@@ -15,12 +15,12 @@ _EPSILON = 1.1920929e-7
 
 
 def draw_starts(shared_states, frames, length):
-    """Draws where the excerpts of both views begin: int32 `(batch_size,)`.
+    """Draws where the crops of both views begin: int32 `(batch_size,)`.
 
     Args:
         shared_states: uint64 tensor of shape `(batch_size,)`, from `keys.image_states`.
         frames: scalar int tensor, of the log-mels.
-        length: int, of the excerpts.
+        length: int, of the crops.
     """
     return _starts(keys.uniform(shared_states, _START), frames, length)
 
@@ -67,7 +67,7 @@ def cut(log_mels, starts, length):
     return tf.gather(log_mels, places, axis=2, batch_dims=1)
 
 
-def mix(excerpts, partners, states, strength):
+def mix(sounds, partners, states, strength):
     """Mixes a share of another sound into each, as their powers add up.
 
     ln((1 − λ) eˣ + λ eᶻ + ε) with λ uniform in 0..`strength`, of standardised log-mels
@@ -75,7 +75,7 @@ def mix(excerpts, partners, states, strength):
     section 3.2.1).
 
     Args:
-        excerpts, partners: float32 tensors of shape `(batch_size, bands, frames, 1)`.
+        sounds, partners: float32 tensors of shape `(batch_size, bands, frames, 1)`.
         states: uint64 tensor of shape `(batch_size,)`.
         strength: float in 0..1.
 
@@ -83,7 +83,7 @@ def mix(excerpts, partners, states, strength):
         float32 tensor of the same shape.
     """
     share = strength * keys.uniform(states, _SHARE)[:, :, tf.newaxis, tf.newaxis]
-    power = (1.0 - share) * tf.exp(excerpts) + share * tf.exp(partners)
+    power = (1.0 - share) * tf.exp(sounds) + share * tf.exp(partners)
     return tf.math.log(power + _EPSILON)
 
 
