@@ -18,13 +18,15 @@ def in_order(source, views, order, cache):
     log_mel_at = _reader(source, cache)
 
     def fetch(key, index):
-        partners = views.partner_of(key[None], source.num_images)
-        partners = [log_mel_at(place[0]) for place in partners]
-        cut = views.cut(log_mel_at(index), key)
-        return key, cut, *views.cut_partners(*partners, key)
+        places = views.partner_of(key[None], source.num_images)
+        partners = [
+            views.partner_crop(log_mel_at(place[0]), key, view)
+            for view, place in enumerate(places)
+        ]
+        return key, views.crop(log_mel_at(index), key), *partners
 
     finish = rows.compiled(views.finish)
-    return rows.batched(order, fetch, lambda keys, *cut: finish(*cut, keys))
+    return rows.batched(order, fetch, lambda keys, *crops: finish(*crops, keys))
 
 
 def is_in_memory(source, cache):

@@ -25,8 +25,6 @@ SOUND_SUFFIXES = (
 )
 # So many bytes of a file say what kind it is: chunks of a text may come first.
 HEAD_BYTES = 1 << 17
-# The longest recording that is read, where nobody says another.
-MAX_SECONDS = 3600.0
 # What the functions below raise: a file that is missing, or that is not read.
 ERRORS = (OSError, Unreadable)
 
@@ -71,7 +69,7 @@ def needs_conversion(head, rate):
     return not (_is_plain(header) and header.rate == rate)
 
 
-def readable(contents, rate, max_seconds=MAX_SECONDS):
+def readable(contents, rate, max_seconds=sound_kinds.MAX_SECONDS):
     """The bytes of a recording as the graph reads them; others stay as they are.
 
     Args:
@@ -90,7 +88,7 @@ def readable(contents, rate, max_seconds=MAX_SECONDS):
     return wav_of_file(io.BytesIO(contents), rate, max_seconds)
 
 
-def wav_of_file(file, rate, max_seconds=MAX_SECONDS):
+def wav_of_file(file, rate, max_seconds=sound_kinds.MAX_SECONDS):
     """The same of a binary file object of any recording, which is read in blocks."""
     with _opened(file) as sound:
         _check_length(sound.frames / sound.samplerate, max_seconds)

@@ -68,11 +68,9 @@ def test_views_are_those_of_the_whole_call_with_the_partners_of_the_key(
     for row, (key, index) in enumerate(zip(keys, indices, strict=True)):
         places = [int(p[0]) for p in views.partner_of(key[None], COUNT)]
         assert int(index) not in places
-        view_a, view_b = views.finish(
-            views.cut(whole[int(index)], key)[None],
-            *(p[None] for p in views.cut_partners(*(whole[p] for p in places), key)),
-            key[None],
-        )
+        crops = [views.crop(whole[int(index)], key)]
+        crops += [views.partner_crop(whole[p], key, v) for v, p in enumerate(places)]
+        view_a, view_b = views.finish(*(crop[None] for crop in crops), key[None])
         np.testing.assert_allclose(cached[0][0][row], view_a[0], atol=1e-4)
         np.testing.assert_allclose(cached[0][1][row], view_b[0], atol=1e-4)
 
