@@ -248,7 +248,11 @@ def _callbacks(run, model, position, steps, request, writers):
 def _writers(run, model, position):
     """The callbacks that evaluate and write, on the one process that does so."""
     config, workdir = run.config, run.workdir
-    board = tensorboard.Writer(workdir.tensorboard, run.train_source.class_names)
+    board = tensorboard.Writer(
+        workdir.tensorboard,
+        run.train_source.class_names,
+        thumbnails=not of_sounds.is_it(config),
+    )
     said = attempts.Attempts(workdir.measures)
     found = [
         callbacks.MetricsFile(workdir.metrics, workdir.read_metrics(position.epoch)),
