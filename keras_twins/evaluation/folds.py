@@ -85,7 +85,7 @@ def compare_divided(
         A `Row` of the most frequent class, then one for each embedding: means over the
         folds, and their standard deviations where there are several folds.
     """
-    rows = []
+    rows: list[Row] = []
     for name, embeddings in features.items():
         parts = [
             Labelled(

@@ -72,6 +72,7 @@ def test_what_cannot_be_used_is_left_out_and_the_rest_is_trained_on(root, traine
     assert int(model.optimizer.iterations) == 2 * (16 // 8)
     names = {str(root / name) for name in ("class1/cut.wav", "class1/text.wav")}
     assert workdir.read_bad_images() == {*names, str(root / "class0" / "silent.wav")}
+    assert not json.loads(workdir.measures.read_text())["missing"]
     listed = workdir.bad_images.read_text()
     assert "is silent: all of its samples are 0" in listed and "image" not in listed
 
