@@ -66,6 +66,7 @@ types: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.loss
 	$(BIN)/python -m benchmarks.views
+	$(BIN)/python -m benchmarks.front_end
 	$(BIN)/python -m benchmarks.train_step
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.serving

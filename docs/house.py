@@ -51,6 +51,7 @@ _IN = {
         *("replicas", "keys", "files", "listing", "progress"),
         "float32",
         "pictures",
+        "pixels",
     ]
 }
 _IN["commands"] = ["aliases"]

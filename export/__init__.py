@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from keras_twins.export.reference import ExportError as ExportError
     from keras_twins.export.runtimes import export_litert as export_litert
     from keras_twins.export.runtimes import export_onnx as export_onnx
+    from keras_twins.export.runtimes import export_sound_litert as export_sound_litert
+    from keras_twins.export.runtimes import export_sound_onnx as export_sound_onnx
     from keras_twins.export.saved_model import export_saved_model as export_saved_model
     from keras_twins.export.sound_model import export_sound_model as export_sound_model
     from keras_twins.export.versions import newest_version as newest_version
@@ -17,7 +19,9 @@ _HOMES = {
     "export_litert": "runtimes",
     "export_onnx": "runtimes",
     "export_saved_model": "saved_model",
+    "export_sound_litert": "runtimes",
     "export_sound_model": "sound_model",
+    "export_sound_onnx": "runtimes",
     "newest_version": "versions",
     "version_folders": "versions",
 }
@@ -27,7 +31,9 @@ __all__ = [
     "export_litert",
     "export_onnx",
     "export_saved_model",
+    "export_sound_litert",
     "export_sound_model",
+    "export_sound_onnx",
     "newest_version",
     "version_folders",
 ]

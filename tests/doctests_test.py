@@ -6,7 +6,8 @@ import importlib
 import pytest
 
 EXAMPLES = {
-    "augment": ["TwoViews", "preset"],
+    "augment": ["LogMel", "TwoSoundViews", "TwoViews", "preset"],
+    "augment.sounds": ["preset"],
     "collection": [
         "Neighbours",
         "duplicates",

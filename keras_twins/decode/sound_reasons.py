@@ -15,9 +15,7 @@ RARE_WAV = f"is a WAV file of another coding than PCM of 16 bits; {_CONVERT}"
 
 def of_another_kind(kind):
     """The reason for a sound of a kind, a str, that the graph does not read."""
-    return (
-        f"is a {kind} recording; convert it to WAV, as the client of keras-twins does"
-    )
+    return f"is a recording of the kind {kind}, not WAV; {_CONVERT}"
 
 
 def of_another_rate(rate, wanted):
@@ -37,11 +35,8 @@ def too_long(seconds, most):
         seconds: str, or a scalar string tensor.
         most: float, how long it may last.
     """
-    return (
-        "lasts "
-        + seconds
-        + f" s; recordings of up to {most:g} s are read (max_seconds)"
-    )
+    limit = f"recordings of up to {most:g} s are read (max_seconds)"
+    return "lasts " + seconds + " s; " + limit
 
 
 _REASONS = (

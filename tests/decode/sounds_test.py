@@ -164,7 +164,9 @@ def test_each_kind_is_named(kind):
         assert sound_kinds.kind_of(head) == kind
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             _decode(head)
-        assert f"is a {kind} recording" in errors.reason(caught.value.message)
+        assert f"is a recording of the kind {kind}, not WAV;" in errors.reason(
+            caught.value.message
+        )
 
 
 @pytest.mark.parametrize("rate", [0, -8000, 16_000.0, True, None])

@@ -5,8 +5,15 @@ import keras
 import numpy as np
 import pytest
 
+from keras_twins.augment import LogMel
 from keras_twins.errors import InputError
-from keras_twins.export import ExportError, export_litert, export_onnx
+from keras_twins.export import (
+    ExportError,
+    export_litert,
+    export_onnx,
+    export_sound_litert,
+    export_sound_onnx,
+)
 from keras_twins.export import runtimes as runtimes_module
 
 SIZE, WIDTH = 8, 4
@@ -27,20 +34,20 @@ def _expected(encoder, pixels):
     return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
 
-def _run_onnx(version, pixels):
+def _run_onnx(version, **inputs):
     import onnxruntime
 
     path = str(version / "model.onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["embedding"], {"pixels": pixels})[0]
+    return session.run(["embedding"], inputs)[0]
 
 
-def _run_litert(version, pixels):
+def _run_litert(version, **inputs):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(version / "model.tflite"))
     runner = interpreter.get_signature_runner("serving_default")
-    return runner(pixels=pixels)["embedding"]
+    return runner(**inputs)["embedding"]
 
 
 _RUNTIMES = {
@@ -59,10 +66,29 @@ def test_the_runtime_answers_as_the_encoder_does(encoder, tmp_path, name):
     shape = (5, SIZE, SIZE, 3)
     pixels = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     np.testing.assert_allclose(
-        run(version, pixels), _expected(encoder, pixels), atol=1e-5
+        run(version, pixels=pixels), _expected(encoder, pixels), atol=1e-5
     )
     facts = json.loads((version / "keras_twins.json").read_text())
     assert facts["format"] == name and facts["metadata"] == {"a": 1}
+
+
+@pytest.mark.parametrize("name", _RUNTIMES)
+def test_the_runtime_answers_to_log_mels_of_any_length(tmp_path, name):
+    packages, _, run = _RUNTIMES[name]
+    for package in packages:
+        pytest.importorskip(package)
+    inputs = keras.Input((64, None, 1))
+    x = keras.layers.Conv2D(WIDTH, 3, strides=2, padding="same")(inputs)
+    encoder = keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(x))
+    export = {"onnx": export_sound_onnx, "litert": export_sound_litert}[name]
+    version = export(encoder, tmp_path / "m", LogMel())
+    for shape in ((3, 64, 96, 1), (1, 64, 207, 1)):
+        log_mels = np.random.default_rng(0).normal(-5, 4, shape).astype(np.float32)
+        np.testing.assert_allclose(
+            run(version, log_mels=log_mels), _expected(encoder, log_mels), atol=1e-5
+        )
+    facts = json.loads((version / "keras_twins.json").read_text())
+    assert facts["input_name"] == "log_mels" and facts["log_mel"]["rate"] == 16_000
 
 
 @pytest.mark.parametrize("name", _RUNTIMES)

@@ -117,14 +117,6 @@ class LogMel(keras.layers.Layer):
         log_mels = tf.transpose(log_mels, (0, 2, 1))[..., tf.newaxis]
         return log_mels if samples.shape.rank == 2 else log_mels[0]
 
-    def compute_output_shape(self, input_shape):
-        self._check_rank(input_shape)
-        *batch, samples = input_shape
-        frames = None
-        if samples is not None:
-            frames = 1 + max(samples, self.min_samples) // self.hop
-        return (*batch, self.bands, frames, 1)
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings}
 

@@ -60,10 +60,19 @@ def cut(log_mels, starts, length):
 
     Returns:
         float32 tensor of shape `(batch_size, bands, length, 1)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: where a graph runs on log-mels that are shorter.
     """
     if log_mels.shape[2] == length:
         return log_mels
-    places = starts[:, tf.newaxis] + tf.range(length)
+    are_long = tf.debugging.assert_greater_equal(
+        tf.shape(log_mels)[2],
+        length,
+        f"Too few frames in `log_mels`. Expected LogMel(min_frames={length}).",
+    )
+    with tf.control_dependencies([are_long]):
+        places = starts[:, tf.newaxis] + tf.range(length)
     return tf.gather(log_mels, places, axis=2, batch_dims=1)
 
 

@@ -100,7 +100,8 @@ class TwoSoundViews(keras.layers.Layer):
                 )
                 for view, p in zip(_VIEWS, partners, strict=True)
             ]
-        return self.finish(crops, *partner_crops, keys)
+        partners_a, partners_b = partner_crops
+        return self.finish(crops, partners_a, partners_b, keys)
 
     def prepare(self, log_mels: Tensor) -> tf.Tensor:
         """Returns log-mels as an encoder sees them without augmentation: standardised.
@@ -176,7 +177,8 @@ class TwoSoundViews(keras.layers.Layer):
 
         Args:
             crops: float tensor of shape `(batch_size, bands, frames, 1)`, from `crop`.
-            partners_a, partners_b: the same, from `partner_crop`.
+            partners_a: the same of what is mixed into view a, from `partner_crop`.
+            partners_b: the same of what is mixed into view b.
             keys: int64 tensor of shape `(batch_size,)`.
 
         Returns:
@@ -188,10 +190,6 @@ class TwoSoundViews(keras.layers.Layer):
             self._view(view, sounds, self._standardised(partners), keys)
             for view, partners in zip(_VIEWS, (partners_a, partners_b), strict=True)
         )
-
-    def compute_output_shape(self, log_mels_shape, *unused, **unused_too):
-        batch, bands = log_mels_shape[:2]
-        return ((batch, bands, self.spec["frames"], 1),) * 2
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -94,6 +94,14 @@ def test_waveforms_and_log_mels_of_a_cache_give_the_same_views(views):
         np.testing.assert_allclose(crop, views.crop(of_cache, key), atol=1e-4)
 
 
+def test_log_mels_that_a_graph_finds_too_short_are_named(views):
+    spec = tf.TensorSpec((64, None, 1), tf.float32)
+    graph = tf.function(views.crop, input_signature=[spec, tf.TensorSpec((), tf.int64)])
+    assert graph(LOG_MELS[0], 1).shape == (64, 96, 1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="min_frames=96"):
+        graph(LOG_MELS[0, :, :95], 1)
+
+
 @pytest.mark.parametrize("frames", [96, 97, 130])
 def test_both_views_are_one_crop_at_any_place(frames):
     layer = augment.TwoSoundViews(quiet(mean=0.0, std=1.0))
