@@ -8,7 +8,6 @@ from keras_twins.errors import InputError
 from keras_twins.runs import divisions
 from keras_twins.runs.run import Run
 
-
 _TAKES = ("1-A", "1-B", "2-A", "2-B")
 
 

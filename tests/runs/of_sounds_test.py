@@ -1,6 +1,7 @@
 """A run of recordings, from its configuration to the tables of its evaluation."""
 
 import json
+import pathlib
 
 import keras
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 import recordings
 import tensorflow as tf
 
+from keras_twins.commands.export import export
 from keras_twins.commands.recordings import evaluate
 from keras_twins.configs import digits, esc10, spoken_digits
 from keras_twins.errors import InputError
-from keras_twins.runs import of_sounds, parts, stops
+from keras_twins.export.loading import load_function
+from keras_twins.runs import images, of_sounds, parts, stops
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 from keras_twins.training import train
@@ -132,6 +135,18 @@ def test_evaluation_has_a_table_of_speakers_and_three_encoders(trained, capsys):
     assert written["recordings"] == 16
     assert written["divisions"][0]["folds"] == 2
     assert written["rows"] == written["divisions"][0]["rows"]
+
+
+def test_the_exported_model_embeds_a_file_as_evaluation_does(trained, tmp_path):
+    workdir, _ = trained
+    run = Run.read(workdir)
+    version = export(run, tmp_path / "model")
+    source = run.train_source.by_length()
+    expected = images.embeddings([source], run.trained_encoder())
+    embed = load_function(version, "serving_default", "audio_bytes")
+    for path, embedding in zip(source.paths, expected, strict=True):
+        contents = tf.constant([pathlib.Path(path).read_bytes()])
+        np.testing.assert_allclose(embed(contents)[0], embedding, atol=1e-4)
 
 
 def test_configurations_and_collections_of_other_modalities_are_one_line(root):
