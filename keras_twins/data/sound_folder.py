@@ -63,9 +63,9 @@ class SoundFolder(FolderSource):
         """How many frames each log-mel has, of what its file's header says."""
         if self.log_mel is None:
             return None
-        samples = np.array([_samples_of(path) for path in self.read_paths])
-        shapes = [self.log_mel.compute_output_shape((int(n),)) for n in samples]
-        return np.array([shape[1] for shape in shapes], np.int64)
+        samples = [_samples_of(path) for path in self.read_paths]
+        padded = np.maximum(np.array(samples, np.int64), self.log_mel.min_samples)
+        return 1 + padded // self.log_mel.hop
 
     @functools.cached_property
     def images_in_memory(self):
