@@ -99,10 +99,10 @@ def test_what_cannot_be_used_is_found_with_its_reason(tmp_path):
         "cut_off.wav": (whole[:-100], "is a WAV file that is cut off"),
         "empty.wav": (b"", "is an empty file"),
         "good.wav": (whole, None),
-        "nothing.wav": (whole[:40] + b"\0" * 4, "holds 0 samples"),
-        "picture.wav": (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "is not a WAV file"),
+        "nothing.wav": (whole[:40] + b"\0" * 4, "holds no sample"),
+        "picture.wav": (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "is not a recording"),
         "silent.wav": (recordings.wav(silence), "is silent"),
-        "text.flac": (b"<html>", "is not a WAV file"),
+        "text.flac": (b"<html>", "is not a recording"),
         "torn.flac": (b"fLaC" + b"\0" * 99, "cannot be decoded"),
     }
     for name, (contents, _) in files.items():
