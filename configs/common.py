@@ -8,7 +8,8 @@ What follows a colon, as in `--config=configs/stl10.py:hsic,test`, are options:
 
     hsic        the note's HSIC loss, at the weight that the file has
     official    loss, projector, optimizer and batch of the official Barlow Twins code
-    test        a few seconds: the digits, a small encoder, two epochs
+    test        a few seconds: the digits, a small encoder, two epochs; of recordings,
+                those that are given
 
 A file may offer other methods as well, such as `vicreg`: see configs/methods.py.
 """
@@ -211,19 +212,31 @@ def _hsic(config):
 
 
 def _test(config):
-    config.dataset = "digits"
-    config.train_split, config.test_split = "train", "test"
-    config.batch_size = 256
-    config.views.image_size = config.evaluation.image_size = 16
-    config.evaluation.resize = None
+    if "log_mel" in config:
+        _test_sounds(config)
+    else:
+        _test_images(config)
     config.evaluation.every_epochs = 1
-    config.encoder = ConfigDict({"name": "residual_encoder"})
-    config.encoder.update(stem="small", widths=(8, 16), depths=(1, 1))
     config.projector = tuple(min(width, 64) for width in config.projector)
     if config.model.predictor:
         config.model.predictor = (32,)
     config.epochs = 2
     config.optimizer.warmup_epochs = min(config.optimizer.warmup_epochs, 1.0)
+
+
+def _test_sounds(config):
+    config.encoder.update(filters=4, hidden=16)
+    config.batch_size = 8
+
+
+def _test_images(config):
+    config.dataset = "digits"
+    config.train_split, config.test_split = "train", "test"
+    config.batch_size = 256
+    config.views.image_size = config.evaluation.image_size = 16
+    config.evaluation.resize = None
+    config.encoder = ConfigDict({"name": "residual_encoder"})
+    config.encoder.update(stem="small", widths=(8, 16), depths=(1, 1))
 
 
 _OPTIONS = {"hsic": _hsic, "official": official, "test": _test}

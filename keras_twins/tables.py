@@ -44,6 +44,15 @@ class Table:
         values = [row[place] for row in self._rows]
         return values if name == PATH else [value.strip() for value in values]
 
+    def further(self):
+        """The columns beside these: dict from a name in lower case to a list of str."""
+        known = set(self._places.values())
+        return {
+            name.strip().lower(): [row[place].strip() for row in self._rows]
+            for place, name in enumerate(self.header)
+            if name.strip() and place not in known
+        }
+
     def set_label(self, paths, label):
         """Puts a label beside paths; those that it lacks get rows at its end."""
         path_at, label_at = self._places[PATH], self._places[LABEL]

@@ -18,6 +18,7 @@ from keras_twins.runs import (
     further_views,
     labelled,
     methods,
+    of_sounds,
     pace,
     parts,
     plan,
@@ -80,7 +81,7 @@ def _train(run, verbose, request):
         make_deterministic()
     keras.config.set_dtype_policy(run.config.precision)
     run.decide()
-    if not workdir.begun():
+    if not workdir.begun() and not of_sounds.is_it(run.config):
         plan.say_if_views_are_small(run.config, run.train_source)
     parts.check_input(run.config, run.train_source)
     parts.check_callbacks(run.config)
@@ -95,14 +96,16 @@ def _train(run, verbose, request):
     run.decide()
     _compile(run, model)
     with _reading(run):
+        run.decide_statistics()
         _decide_epochs(run, model, writes)
         _fit(run, model, verbose, request)
     if writes:
         _save(model, workdir.model)
-        _save(parts.pixel_encoder(run.config, model.encoder), workdir.encoder)
+        _save(parts.saved_encoder(run.config, model.encoder), workdir.encoder)
+        takes = "log-mels" if of_sounds.is_it(run.config) else "pixels (0..255)"
         print(
             f"trained in {time.monotonic() - began:.0f} s: {workdir.encoder} takes "
-            f"pixels (0..255), {workdir.model} is the whole model"
+            f"{takes}, {workdir.model} is the whole model"
         )
     distribution.wait_for_all(run.strategy)
     return model
@@ -245,7 +248,11 @@ def _callbacks(run, model, position, steps, request, writers):
 def _writers(run, model, position):
     """The callbacks that evaluate and write, on the one process that does so."""
     config, workdir = run.config, run.workdir
-    board = tensorboard.Writer(workdir.tensorboard, run.train_source.class_names)
+    board = tensorboard.Writer(
+        workdir.tensorboard,
+        run.train_source.class_names,
+        thumbnails=not of_sounds.is_it(config),
+    )
     said = attempts.Attempts(workdir.measures)
     found = [
         callbacks.MetricsFile(workdir.metrics, workdir.read_metrics(position.epoch)),
@@ -273,7 +280,7 @@ def _online_evaluation(run, model, board, said):
     if measured.said:
         said.note(f"kNN while training: {measured.said}")
     return callbacks.OnlineEvaluation(
-        parts.pixel_encoder(config, model.encoder),
+        parts.saved_encoder(config, model.encoder),
         bank,
         test.batches,
         every_epochs=config.evaluation.every_epochs,
@@ -293,7 +300,7 @@ def _say(run, model, steps, position):
     config, replicas = run.config, run.strategy.num_replicas_in_sync
     print(
         f"keras-twins train{distribution.worker_name(run.strategy)}: "
-        f"{run.train_source.num_images} images of {config.dataset}, "
+        f"{run.train_source.num_images} {run.train_source.word}s of {config.dataset}, "
         f"{config.loss.name} loss, encoder {config.encoder.name} of "
         f"{model.encoder.count_params():,} weights, projector "
         f"{'-'.join(map(str, config.projector))}{_method(config)}\n"

@@ -5,6 +5,7 @@ import pathlib
 import re
 
 import pytest
+import recordings
 
 from keras_twins import configs, losses, models, training
 from keras_twins.configs import common, methods
@@ -16,8 +17,9 @@ from keras_twins.runs.workdir import Workdir
 FILES = {
     path.stem: path
     for path in pathlib.Path(configs.__file__).parent.glob("*.py")
-    if path.stem not in ("__init__", "common", "methods")
+    if path.stem not in ("__init__", "common", "methods", "sounds")
 }
+SOUNDS = ("esc10", "spoken_digits")
 
 # Of each method the loss, the model, and whether it has a predictor and a teacher.
 METHODS = {
@@ -41,12 +43,19 @@ def get_config(name, options=""):
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [*((name, "test") for name in FILES), ("cifar10", "hsic,test")]
+    ("name", "options"),
+    [*((name, "test") for name in FILES), ("cifar10", "hsic,test")]
+    + [("esc10", "hsic,test")],
 )
 def test_trains(name, options, tmp_path):
     config = get_config(name, options)
+    steps = 2 * (1437 // 256)
+    if name in SOUNDS:
+        config.dataset = recordings.folder(tmp_path / "recordings", 16)
+        steps = 2 * (16 // 8)
+    tmp_path = tmp_path / "run"
     model = training.train(Run(config, Workdir(tmp_path)), verbose=0)
-    assert int(model.optimizer.iterations) == 2 * (1437 // 256)
+    assert int(model.optimizer.iterations) == steps
     assert type(model.loss).__name__ == (
         "HSICLoss" if "hsic" in options else "BarlowTwinsLoss"
     )

@@ -145,7 +145,7 @@ def small_run(tmp_path_factory):
         taker = snapshots.Taker(model, pairs)
         for epoch in sorted({0, epochs // 2, epochs}):
             snapshots.save(workdir.snapshots, taker.take(epoch))
-        parts.pixel_encoder(config, model.encoder).save(workdir.encoder)
+        parts.saved_encoder(config, model.encoder).save(workdir.encoder)
         made[epochs] = workdir, config
         return made[epochs]
 

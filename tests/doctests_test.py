@@ -60,6 +60,7 @@ EXAMPLES = {
         "JointTwins",
         "MixedTwins",
         "Twins",
+        "audiontt",
         "projector",
         "residual_encoder",
         "resnet20",

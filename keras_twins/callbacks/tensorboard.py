@@ -64,11 +64,13 @@ class Writer:
     Args:
         directory: path of the folder that TensorBoard is started on.
         class_names: sequence of str, or None where there are none.
+        thumbnails: bool. Whether what is embedded is pictures, to be shown small.
     """
 
-    def __init__(self, directory, class_names=None):
+    def __init__(self, directory, class_names=None, thumbnails=True):
         self._directory = directory
         self._class_names = class_names
+        self._thumbnails = thumbnails
         self._events = None
 
     def write_deviations(self, epoch, deviations):
@@ -87,7 +89,7 @@ class Writer:
         self._events.flush()
 
     def write_projector(self, features, labels, dataset):
-        """Writes embeddings with thumbnails and labels for the projector plug-in.
+        """Writes embeddings and labels, and thumbnails, for the projector plug-in.
 
         Args:
             features: `(N, D)` array; the first 2 000 rows are shown.
@@ -97,9 +99,7 @@ class Writer:
         folder = self._directory / "projector"
         folder.mkdir(parents=True, exist_ok=True)
         features = features[:_PROJECTED]
-        thumbnails = pictures.thumbnails(dataset, len(features), _THUMBNAIL)
         np.savetxt(folder / "embeddings.tsv", features, "%.6g", "\t")
-        pictures.sprite(thumbnails).save(folder / "thumbnails.png")
         names = pictures.names(labels, self._class_names, len(features))
         lines = ["index\tclass", *(f"{i}\t{name}" for i, name in enumerate(names))]
         (folder / "labels.tsv").write_text("\n".join(lines) + "\n")
@@ -108,8 +108,11 @@ class Writer:
         embedding.tensor_name = "test images"
         embedding.tensor_path = "projector/embeddings.tsv"
         embedding.metadata_path = "projector/labels.tsv"
-        embedding.sprite.image_path = "projector/thumbnails.png"
-        embedding.sprite.single_image_dim.extend([_THUMBNAIL, _THUMBNAIL])
+        if self._thumbnails:
+            thumbnails = pictures.thumbnails(dataset, len(features), _THUMBNAIL)
+            pictures.sprite(thumbnails).save(folder / "thumbnails.png")
+            embedding.sprite.image_path = "projector/thumbnails.png"
+            embedding.sprite.single_image_dim.extend([_THUMBNAIL, _THUMBNAIL])
         projector.visualize_embeddings(str(self._directory), config)
 
     def _writer(self):

@@ -18,9 +18,9 @@ class Neighbours:
 
     The search compares every query with every embedding, by cosine similarity. Products
     of matrices in float32 say which embeddings may be among the nearest, and float64
-    decides between these, so that every processor gives the same answer. It reads the embeddings in blocks, so they may be mapped from a
-    file that is larger than memory: beside them, a search holds the queries, its answer
-    and one block.
+    decides between these, so that every processor gives the same answer. It reads the
+    embeddings in blocks, so they may be mapped from a file that is larger than memory:
+    beside them, a search holds the queries, its answer and one block.
 
     Args:
         embeddings: `(N, D)` array, in memory or mapped from a file; N and D are 1 or
@@ -90,7 +90,7 @@ class Neighbours:
                 similarities = part.astype(np.float32) @ rounded.T
                 passing = _passing(similarities, nearest[i][0], k, width)
                 found = _exact(part, block, passing)
-                nearest[i] = _merge(*found, rows.start, nearest[i], k)
+                nearest[i] = _merge(nearest[i], found, rows.start, k)
         similarities, indices = zip(*nearest, strict=True)
         return np.concatenate(indices), np.concatenate(similarities)
 
@@ -181,12 +181,19 @@ def _exact(queries, block, passing):
     return places, columns, products
 
 
-def _merge(places, columns, products, first, nearest, k):
-    """The k nearest of those so far and of a block that begins at row `first`.
+def _merge(nearest, found, first, k):
+    """The k nearest of those so far and of what `_exact` found.
 
     Of equal values, the lower row number wins.
+
+    Args:
+        nearest: `(values, rows)`, two `(n, so far)` arrays.
+        found: what `_exact` returned, of a block.
+        first: int, the number of the block's first row.
+        k: int.
     """
     values, rows = nearest
+    places, columns, products = found
     count = len(values)
     queries = np.concatenate([np.repeat(np.arange(count), values.shape[1]), places])
     values = np.concatenate([values.ravel(), products])

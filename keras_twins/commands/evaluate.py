@@ -6,7 +6,7 @@ import rich
 from absl import flags as absl_flags
 
 from keras_twins import files, progress
-from keras_twins.commands import cli, shared_flags
+from keras_twins.commands import cli, recordings, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.errors import InputError, UnreadableImage
 from keras_twins.runs.workdir import STUDENT, TEACHER, Workdir
@@ -55,9 +55,15 @@ def main(flags, paths):
     if flags.temperature is not None:
         changed["evaluation"] = {"temperature": flags.temperature}
     start_tensorflow()
-    from keras_twins.runs.run import Run  # It imports TensorFlow.
+    from keras_twins.runs import of_sounds  # They import TensorFlow.
+    from keras_twins.runs.run import Run
 
     run = Run.read(workdir, **changed)
+    if of_sounds.is_it(run.config):
+        if percentages:
+            raise InputError("--finetune: encoders of recordings are not fine-tuned")
+        recordings.evaluate(run, flags.probe, verbose=1, network=flags.network)
+        return
     if flags.test_split:
         run.source(flags.test_split)  # One that was asked for is not done without.
     evaluate(
@@ -172,7 +178,7 @@ def _rows(run, parts, protocol, fine_tune, verbose, network):
         return [rows.unmeasured(name, parts.missing, settings) for name in names]
     encoders = (
         evaluation.raw_pixels,
-        run_parts.pixel_encoder(config, run_parts.model(config).encoder),
+        run_parts.saved_encoder(config, run_parts.model(config).encoder),
         run.trained_encoder(network),
     )
     train, test = (s.dataset(labels=True) for s in (parts.train, parts.test))

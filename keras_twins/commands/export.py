@@ -99,29 +99,44 @@ def export(run, output, file_format="saved_model", precision=None, network=STUDE
     """
     from keras_twins import export as exports  # It imports TensorFlow.
 
-    write = {
-        # The others take pixels, and decode no file.
-        "saved_model": functools.partial(exports.export_saved_model, levels=run.levels),
-        "onnx": exports.export_onnx,
-        "litert": exports.export_litert,
-    }[file_format]
+    write = _writer(run, file_format)
     with progress.stage("opening the encoder"):
         encoder = run.trained_encoder(network)
     checking = "writing the model, and checking that it answers as the encoder does"
     try:
         with progress.stage(checking):
             version = write(
-                encoder,
-                output,
-                run.config.evaluation.image_size,
-                resize=run.config.evaluation.resize,
-                precision=precision,
-                metadata=metadata(run, network),
+                encoder, output, precision=precision, metadata=metadata(run, network)
             )
     except (exports.ExportError, OSError, ValueError) as error:
         raise InputError(f"--output={output}: {error}") from error
     print(f"exported to {version}")
     return version
+
+
+def _writer(run, file_format):
+    """The function that exports an encoder of the run, with what the run decides."""
+    from keras_twins import export as exports  # They import TensorFlow.
+    from keras_twins.runs import of_sounds
+
+    # Of both modalities, only a SavedModel decodes files.
+    if of_sounds.is_it(run.config):
+        write = {
+            "saved_model": exports.export_sound_model,
+            "onnx": exports.export_sound_onnx,
+            "litert": exports.export_sound_litert,
+        }[file_format]
+        return functools.partial(write, log_mel=of_sounds.front_end(run.config))
+    evaluation = run.config.evaluation
+    settings = {"image_size": evaluation.image_size, "resize": evaluation.resize}
+    if file_format == "saved_model":
+        settings["levels"] = run.levels
+    write = {
+        "saved_model": exports.export_saved_model,
+        "onnx": exports.export_onnx,
+        "litert": exports.export_litert,
+    }[file_format]
+    return functools.partial(write, **settings)
 
 
 def metadata(run, network):

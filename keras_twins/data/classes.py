@@ -1,4 +1,4 @@
-"""The classes of a folder's images, and what is said of them."""
+"""The classes of a folder's files, and what is said of them."""
 
 import dataclasses
 import os
@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from keras_twins import listing
-from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.data.modality import Modality
 
 # What an image without a class has for its number.
 NONE = -1
@@ -21,11 +21,13 @@ class Classes:
     """The classes of images.
 
     Attributes:
+        modality: `keras_twins.data.modality.Modality` of the files.
         names: tuple of str, the same ones in the same order in all splits.
         numbers: int64 array, a class per image; `NONE` for an image without one.
         notes: list of str, what a user should know about them.
     """
 
+    modality: Modality
     names: tuple[str, ...]
     numbers: np.ndarray
     notes: list[str]
@@ -37,9 +39,11 @@ class Classes:
         named = list(zip(self.names, counts, strict=True))
         first = ", ".join(f"{name} {count:,}" for name, count in named[:_SAID])
         if len(named) > _SAID:
-            first += f", … ({counts.min():,} to {counts.max():,} images per class)"
+            counted = f"{counts.min():,} to {counts.max():,} {self.modality.plural}"
+            first += f", … ({counted} per class)"
         lines = [f"{_classes(named)}: {first}"]
-        for count, what in ((0, "no image here"), (1, "one image")):
+        word = self.modality.word
+        for count, what in ((0, f"no {word} here"), (1, f"one {word}")):
             few = [name for name, found in named if found == count]
             if few:
                 lines.append(f"{_classes(few)} with {what}: {_some(few)}")
@@ -58,6 +62,7 @@ def of_folders(layout, split, parts, files):
     Returns:
         `(classes, notes)`: `Classes`, or None with notes where there are no classes.
     """
+    modality = layout.modality
     found = [_of_part(part, names) for part, names in zip(parts, files, strict=True)]
     classes = [name for part in found for name in part]
     own = set(classes) - {None}
@@ -70,7 +75,7 @@ def of_folders(layout, split, parts, files):
         if not _annotated(where.folder)
     )
     if loose and (len(own) == 1 or 2 * loose >= len(classes)):
-        where = f"{loose:,} of {len(classes):,} images lie in no sub-folder"
+        where = f"{loose:,} of {len(classes):,} {modality.plural} lie in no sub-folder"
         return None, [f"no classes: {where}; --config.labels=labels.csv gives them"]
     if split != ".":
         own.update(_of_other_splits(layout, parts))
@@ -80,10 +85,10 @@ def of_folders(layout, split, parts, files):
     numbers[has_class] = np.searchsorted(names, [c for c in classes if c is not None])
     notes = []
     if loose:
-        images = listing.counted(loose, "image")
-        notes.append(f"{images} beside the sub-folders without a class")
-    notes += _notes(parts, files, own)
-    return Classes(tuple(names), numbers, notes), []
+        files_beside = listing.counted(loose, modality.word)
+        notes.append(f"{files_beside} beside the sub-folders without a class")
+    notes += _notes(modality, parts, files, own)
+    return Classes(modality, tuple(names), numbers, notes), []
 
 
 def _of_part(part, files):
@@ -114,7 +119,7 @@ def _of_other_splits(layout, known):
                     for name in listing.folders(part.folder)
                     if name != _NO_CLASS
                     and listing.has_image(
-                        os.path.join(part.folder, name), IMAGE_SUFFIXES
+                        os.path.join(part.folder, name), layout.modality.suffixes
                     )
                 )
 
@@ -128,7 +133,7 @@ def _annotated(folder):
         return dict(line.rstrip().split("\t")[:2] for line in lines if line.strip())
 
 
-def _notes(parts, files, own):
+def _notes(modality, parts, files, own):
     """Folders that one may have taken for classes."""
     notes = []
     empty = [
@@ -140,7 +145,7 @@ def _notes(parts, files, own):
     ]
     if empty:
         folders = listing.counted(len(empty), "sub-folder")
-        notes.append(f"{folders} without an image: {_some(empty)}")
+        notes.append(f"{folders} without {modality.one}: {_some(empty)}")
     deeper = {
         os.path.dirname(file)
         for part, names in zip(parts, files, strict=True)

@@ -1,7 +1,7 @@
 """Files that TensorFlow does not read, converted once into a cache of all runs.
 
-The cache is a folder of PNG files, named by what was converted: its path, size and time
-of change. It is safe to delete: what is missing is made again.
+The cache is a folder of PNG or WAV files, named by what was converted, its path, size
+and time of change, and how. It is safe to delete: what is missing is made again.
 """
 
 import concurrent.futures
@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
-import io
 import os
 import pathlib
 import tempfile
@@ -18,14 +17,12 @@ import time
 
 from keras_twins import files, listing, progress
 from keras_twins.data import heads
-from keras_twins.decode import host, pillow
+from keras_twins.decode.errors import Unreadable
 from keras_twins.errors import InputError
 
 FOLDER_VARIABLE = "KERAS_TWINS_CACHE"
 LIMIT_VARIABLE = "KERAS_TWINS_CACHE_GB"
 _DEFAULT_GB = 50.0
-# Part of each name: a change of how files are converted counts it up.
-_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Readable:
         paths: list of str: of each file itself, or of its conversion.
         converted: dict of str by str: the original of each conversion.
         reasons: dict of str by str: why a file that should be converted was not.
-        deep: list of int, the places of images with samples of 16 bits.
+        deep: list of int, the places of images with samples of 16 bits, cut to 8.
     """
 
     paths: list[str]
@@ -45,15 +42,15 @@ class Readable:
     deep: list[int]
 
 
-def folder():
-    """The folder of the cache, `pathlib.Path`."""
+def folder(modality):
+    """The folder of a modality's cache, `pathlib.Path`."""
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return pathlib.Path(named).expanduser()
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if caches.startswith("~"):  # There is no home.
         caches = os.path.join(tempfile.gettempdir(), f"cache-{os.getuid()}")
-    return pathlib.Path(caches) / "keras_twins" / "images"
+    return pathlib.Path(caches) / "keras_twins" / modality.plural
 
 
 def limit():
@@ -71,13 +68,14 @@ def limit():
         ) from None
 
 
-def readable(name, paths, chosen=frozenset()):
+def readable(modality, name, paths, chosen=frozenset()):
     """Converts what TensorFlow does not read, where that has not been done.
 
     Several processes convert one after the other. Files that are missing or broken stay
     as they are: the decoder says what is wrong with them.
 
     Args:
+        modality: `keras_twins.data.modality.Modality` of the files.
         name: str, what the user called the collection.
         paths: list of str.
         chosen: set of str, paths of files that are converted whatever they look like.
@@ -88,7 +86,7 @@ def readable(name, paths, chosen=frozenset()):
     Raises:
         InputError: for a cache that is full or cannot be written.
     """
-    looks = heads.looks(name, paths)
+    looks = heads.looks(modality, name, paths)
     deep = [index for index, look in enumerate(looks) if look == heads.DEEP]
     asked = [
         index
@@ -97,25 +95,25 @@ def readable(name, paths, chosen=frozenset()):
     ]
     if not asked:
         return Readable(paths, {}, {}, deep)
-    with _writing():
-        cache = _Cache(name)
+    with _writing(modality):
+        cache = _Cache(modality, name)
         made = cache.convert([paths[index] for index in asked])
     read = list(paths)
     for index, path in zip(asked, made, strict=True):
         if path is not None:
             read[index] = path
-            if host.is_16_bit(heads.head(path)):
+            if modality.is_deep(heads.head(path)):
                 deep.append(index)
     converted = {path: paths[i] for i, path in zip(asked, made, strict=True) if path}
     cache.say(len(converted))
     return Readable(read, converted, cache.reasons, sorted(deep))
 
 
-def can_be_converted(path):
-    """Whether Pillow reads a file whose kind the graph should read, and does not."""
+def can_be_converted(modality, path):
+    """Whether the host reads a file whose kind the graph should read, and does not."""
     try:
-        _png(path)
-    except host.ERRORS:
+        _converted(modality, path)
+    except modality.errors:
         return False
     return True
 
@@ -123,10 +121,11 @@ def can_be_converted(path):
 class _Cache:
     """What is converted at one time."""
 
-    def __init__(self, name):
+    def __init__(self, modality, name):
         self.reasons = {}
+        self._modality = modality
         self._name = name
-        self._folder, self._limit = folder(), limit()
+        self._folder, self._limit = folder(modality), limit()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._bytes = self._files = None  # Looked up where something is converted.
         self._new, self._began = 0, time.monotonic()
@@ -134,7 +133,9 @@ class _Cache:
 
     def convert(self, paths):
         """The conversion of each file; None where it cannot be converted."""
-        bar = progress.bar(f"converting {self._name}", len(paths), "images")
+        bar = progress.bar(
+            f"converting {self._name}", len(paths), self._modality.plural
+        )
         with (
             bar as counted,
             concurrent.futures.ThreadPoolExecutor(heads.threads()) as pool,
@@ -154,7 +155,8 @@ class _Cache:
         if not self._new:
             return
         print(
-            f"{self._name}: read as PNG: {listing.counted(converted, 'file')} that "
+            f"{self._name}: read as {self._modality.converted_to}: "
+            f"{listing.counted(converted, 'file')} that "
             f"TensorFlow does not read, {self._new:,} of them converted now in "
             f"{time.monotonic() - self._began:.0f} s; the cache {self._folder} has "
             f"{listing.counted(self._files, 'file')}, {_size(self._bytes)} of at most "
@@ -164,12 +166,12 @@ class _Cache:
 
     def _convert_one(self, path):
         try:
-            target = _place(self._folder, path)
+            target = _place(self._folder, self._modality, path)
             if target.exists():
                 return str(target)
-            contents = _png(path)
-        except host.ERRORS as error:
-            if isinstance(error, host.Unreadable):
+            contents = _converted(self._modality, path)
+        except self._modality.errors as error:
+            if isinstance(error, Unreadable):
                 self.reasons[path] = str(error)
             return None
         with self._lock:
@@ -178,8 +180,8 @@ class _Cache:
             self._bytes += len(contents)
             if self._bytes > self._limit:
                 raise InputError(
-                    f"{self._name}: the cache of converted images, {self._folder}, "
-                    f"would exceed its limit of {_size(self._limit)}; "
+                    f"{self._name}: the cache of converted {self._modality.plural}, "
+                    f"{self._folder}, would exceed its limit of {_size(self._limit)}; "
                     f"{LIMIT_VARIABLE}=GIGABYTES raises it, and deleting the folder "
                     "empties it"
                 )
@@ -191,20 +193,19 @@ class _Cache:
         return str(target)
 
 
-def _png(path):
-    """The bytes of a file as a PNG, whatever its kind."""
+def _converted(modality, path):
+    """The bytes of a file as the graph reads them, whatever its kind."""
     with open(path, "rb") as file:
-        contents = file.read()
-    with pillow.opened(io.BytesIO(contents), host.MAX_PIXELS) as image:
-        return pillow.png(image)
+        return modality.convert(file)
 
 
-def _place(cache, path):
+def _place(cache, modality, path):
     """Where a file's conversion lies."""
     stat = os.stat(path)
-    said = f"{_VERSION}\0{os.path.realpath(path)}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    file = f"{os.path.realpath(path)}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    said = f"{modality.version}\0{file}"
     key = hashlib.sha256(os.fsencode(said)).hexdigest()[:32]
-    return cache / key[:2] / f"{key[2:]}.png"
+    return cache / key[:2] / f"{key[2:]}.{modality.converted_to.lower()}"
 
 
 def _taken(cache):
@@ -219,12 +220,12 @@ def _taken(cache):
 
 
 @contextlib.contextmanager
-def _writing():
+def _writing(modality):
     """A scope in which this process alone writes to the cache.
 
     The kernel gives the lock back when the process ends, however that happens.
     """
-    where = folder()
+    where = folder(modality)
     try:
         where.mkdir(parents=True, exist_ok=True)
         with open(where / ".lock", "a") as lock:
@@ -236,7 +237,7 @@ def _writing():
             yield
     except OSError as error:
         raise InputError(
-            f"the cache of converted images, {where}, cannot be written "
+            f"the cache of converted {modality.plural}, {where}, cannot be written "
             f"({error.strerror or error}); {FOLDER_VARIABLE}=FOLDER names another"
         ) from error
 

@@ -1,5 +1,6 @@
-"""A folder of images, flat or with one sub-folder a class."""
+"""A folder of files of one modality, flat or with one sub-folder a class."""
 
+import dataclasses
 import functools
 import os
 
@@ -8,37 +9,49 @@ import tensorflow as tf
 
 from keras_twins import listing
 from keras_twins.data import classes, converted, label_table, layout
-from keras_twins.data.explain import reason_of_file, unreadable_image
+from keras_twins.data.explain import reason_of_file
 from keras_twins.data.sources import Source
 from keras_twins.data.survey import file_names
-from keras_twins.decode import host
-from keras_twins.decode.images import ImageDecoder
 from keras_twins.errors import InputError
+
+# The column of a table that says which split a file is of.
+_SPLIT = "split"
 
 
 class FolderSource(Source):
-    """The image files of a split of a folder, in the order of their names.
+    """The files of a split of a folder, in the order of their names.
 
     `layout` says which folders the split has, `classes` or `label_table` which class
-    each image has. Files that TensorFlow does not read are read as `converted` has
-    them; `paths` has the names that the user knows.
+    each file has. Where the folder has no splits, a table's column `split` says them.
+    Files that TensorFlow does not read are read as `converted` has them; `paths` has
+    the names that the user knows.
 
     Args:
+        modality: `keras_twins.data.modality.Modality` of the files.
+        decoder: `Decoder`.
         path: str.
         split: str.
-        label_file: str, a table of labels; None for the sub-folders.
-        levels: None, or `(low, high)`, as of `ImageDecoder`.
+        label_file: str, a table of labels; None for the one that the modality looks
+            for in the folder, or the sub-folders.
+
+    Attributes:
+        columns: dict from the name of each further column of the table to a list of
+            str, a cell per file, which is empty where the table has none.
     """
 
-    def __init__(self, path, split, label_file=None, levels=None):
-        self.name = f"folder:{path}"
-        self.decoder = ImageDecoder(levels)
-        self._layout = layout.find(self.name, path)
-        self._parts = self._layout.parts(split)
+    def __init__(self, modality, decoder, path, split, label_file=None):
+        self.name = f"{modality.prefix}{path}"
+        self.word = modality.word
+        self.decoder = decoder
+        self.modality = modality
+        self._layout = layout.find(modality, self.name, path)
+        table = self._table(label_file)
+        is_open = table is not None and self._layout.leaves_open(split)
+        self._parts = self._layout.parts("train" if is_open else split)
         self._split = split
         try:
             found = [
-                listing.walk(part.folder, host.IMAGE_SUFFIXES, part.skip)
+                listing.walk(part.folder, modality.suffixes, part.skip)
                 for part in self._parts
             ]
         except OSError as error:
@@ -51,34 +64,76 @@ class FolderSource(Source):
         ]
         self.num_images = len(self.paths)
         if not self.paths:
-            raise self._no_images()
+            raise self._no_files()
         self._chosen = frozenset()
-        self._classes, self._notes = self._find_classes(label_file, found)
+        self._find_classes(table, [one.files for one in found])
+        if is_open:
+            self._take_split()
+
+    def _table(self, label_file):
+        """The path of the table of labels; None without one."""
+        if label_file:
+            return os.path.expanduser(label_file)
+        if self.modality.table is None:
+            return None
+        beside = os.path.join(self._layout.root, self.modality.table)
+        return beside if os.path.isfile(beside) else None
+
+    def _find_classes(self, table, files):
+        """Reads classes, and what else a table says of the files."""
+        found = None
+        if table is None:
+            self._classes, self._notes = classes.of_folders(
+                self._layout, self._split, self._parts, files
+            )
+        else:
+            roots = [self._layout.root, *self._layout.folders(), self._parts[0].folder]
+            self._classes, self._notes, found = label_table.read(
+                self.modality, table, roots, self.paths
+            )
         if self._classes is not None:
             self.class_names = self._classes.names
             self.has_labels = True
             self._labels = self._classes.numbers
+        self.columns = {
+            name: [cells.get(index, "") for index in range(self.num_images)]
+            for name, cells in (found.columns if found else {}).items()
+        }
 
-    def _find_classes(self, label_file, found):
-        if label_file:
-            roots = [self._layout.root, *self._layout.folders(), self._parts[0].folder]
-            return label_table.read(os.path.expanduser(label_file), roots, self.paths)
-        files = [one.files for one in found]
-        return classes.of_folders(self._layout, self._split, self._parts, files)
+    def _take_split(self):
+        """Keeps the files of the split, where a column of the table says them."""
+        cells = self.columns.get(_SPLIT)
+        if cells is None:
+            self._layout.parts(self._split)  # It is not there, which it says.
+            return
+        kept = np.array([layout.same_split(cell, self._split) for cell in cells])
+        names = sorted({cell for cell in cells if cell})
+        if not kept.any():
+            raise InputError(
+                f"{self.name} has no split {self._split!r}: its table has "
+                f"{', '.join(names)} in the column {_SPLIT}"
+            )
+        vars(self).update(vars(self.only(kept)))
+        if self._classes is not None:
+            numbers = self._classes.numbers[kept]
+            self._classes = dataclasses.replace(self._classes, numbers=numbers)
+        said = ", ".join(f"{name} {cells.count(name):,}" for name in names)
+        self._notes = [*self._notes, f"splits by the table's column {_SPLIT}: {said}"]
 
-    def _no_images(self):
+    def _no_files(self):
         where = self._parts[0].folder
         if not os.listdir(where):
             return InputError(f"{self.name} is empty: there is nothing in {where}")
         ignored = listing.say_ignored(self._ignored)
         return InputError(
-            f"{self.name} has no images in {where} ({', '.join(host.IMAGE_SUFFIXES)})"
+            f"{self.name} has no {self.modality.plural} in {where} "
+            f"({', '.join(self.modality.suffixes)})"
             + (f"; {ignored}" if ignored else "")
         )
 
     def understood(self):
-        images = listing.counted(self.num_images, "image")
-        lines = [f"{images} in {layout.some(self._parts)}"]
+        files = listing.counted(self.num_images, self.word)
+        lines = [f"{files} in {layout.some(self._parts)}"]
         if self._classes is not None:
             lines += self._classes.lines()
         ignored = listing.say_ignored(self._ignored)
@@ -95,7 +150,7 @@ class FolderSource(Source):
             return self
         kept = np.array([path not in names for path in self.paths])
         if not kept.any():
-            raise InputError(f"{self.name} has no image that can be read")
+            raise InputError(f"{self.name} has no {self.word} that can be read")
         return self.only(kept)
 
     def converting(self, names):
@@ -108,19 +163,28 @@ class FolderSource(Source):
         return self.only(self._labels != classes.NONE)
 
     def only(self, kept):
-        if kept.all():
-            return self
+        return self if kept.all() else self.at(np.flatnonzero(kept))
+
+    def at(self, places):
+        """The source of the files at some places, in their order.
+
+        Args:
+            places: int array, each place once at most; not empty.
+        """
         rest = self._changed(
-            paths=[path for path, keep in zip(self.paths, kept, strict=True) if keep],
-            num_images=int(kept.sum()),
+            paths=[self.paths[place] for place in places], num_images=len(places)
         )
         if self.has_labels:
-            rest._labels = self._labels[kept]
+            rest._labels = self._labels[places]
+        rest.columns = {
+            name: [cells[place] for place in places]
+            for name, cells in self.columns.items()
+        }
         return rest
 
     @functools.cached_property
     def _readable(self):
-        return converted.readable(self.name, self.paths, self._chosen)
+        return converted.readable(self.modality, self.name, self.paths, self._chosen)
 
     @property
     def read_paths(self):
@@ -143,7 +207,9 @@ class FolderSource(Source):
         return known or reason_of_file(self.decoder, self.read_paths[index])
 
     def repaired(self, index):
-        return converted.can_be_converted(self.paths[index])
+        if reason_of_file(self.decoder, self.read_paths[index]) is None:
+            return False  # It is decoded, and cannot be used.
+        return converted.can_be_converted(self.modality, self.paths[index])
 
     def labels(self):
         return self._labels
@@ -152,37 +218,11 @@ class FolderSource(Source):
         del error
         if any(not os.path.exists(path) for path in self.originals):
             return InputError(
-                f"{self.name}: the cache of converted images, {converted.folder()}, "
-                "was deleted while it was read; the same command makes it again"
+                f"{self.name}: the cache of converted {self.modality.plural}, "
+                f"{converted.folder(self.modality)}, was deleted while it was read; "
+                "the same command makes it again"
             )
         return None
-
-    @functools.cached_property
-    def image_shape(self):
-        """Read from the files' headers, only as far as both sides are seen to vary."""
-        shape = None
-        for path in self.paths:
-            height, width = self._size(path)
-            if shape is None:
-                shape = [height, width]
-            shape = [
-                known if known == side else None
-                for known, side in zip(shape, (height, width), strict=True)
-            ]
-            if shape == [None, None]:
-                break
-        return (*shape, 3)
-
-    def _size(self, path):
-        try:
-            width, height = host.size(path)
-        except host.ERRORS:
-            # The decoder decides which files are images.
-            unreadable = unreadable_image(self.decoder, path)
-            if unreadable is not None:
-                raise unreadable from None
-            height, width, _ = self.decoder.read(path).shape
-        return height, width
 
     def records(self, labels=False):
         paths = tf.data.Dataset.from_tensor_slices(file_names(self.read_paths))

@@ -1,6 +1,7 @@
 """What the files of a collection are, by their first bytes."""
 
 import concurrent.futures
+import functools
 import os
 import time
 
@@ -17,38 +18,40 @@ _CHUNK = 256
 _FAR = 1e-3
 
 
-def looks(name, paths):
-    """What each file is, a list of `PLAIN`, `DEEP` or `CONVERT`."""
+def looks(modality, name, paths):
+    """What each file of a modality is, a list of `PLAIN`, `DEEP` or `CONVERT`."""
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    bar = progress.bar(f"looking at first bytes of {name}", len(paths), "images")
+    title = f"looking at first bytes of {name}"
+    bar = progress.bar(title, len(paths), modality.plural)
+    look_at = functools.partial(_look_at, modality)
     found = []
     with bar as counted:
         began = time.perf_counter()
-        for some in map(_look_at, chunks[:1]):
+        for some in map(look_at, chunks[:1]):
             found += some
             counted.update(len(some))
         # Threads wait for a disk that is far away; of a near one, they make it slower.
         is_far = time.perf_counter() - began > _FAR * len(found)
         with concurrent.futures.ThreadPoolExecutor(2 * threads()) as pool:
             look_at_all = pool.map if is_far else map
-            for some in look_at_all(_look_at, chunks[1:]):
+            for some in look_at_all(look_at, chunks[1:]):
                 found += some
                 counted.update(len(some))
     return found
 
 
-def _look_at(paths):
-    return [_look(path) for path in paths]
+def _look_at(modality, paths):
+    return [_look(modality, path) for path in paths]
 
 
-def _look(path):
+def _look(modality, path):
     try:
         first = head(path)
     except OSError:
         return PLAIN  # Reading it says why.
-    if host.needs_conversion(first):
+    if modality.needs_conversion(first):
         return CONVERT
-    return DEEP if host.is_16_bit(first) else PLAIN
+    return DEEP if modality.is_deep(first) else PLAIN
 
 
 def head(path):
@@ -68,6 +71,6 @@ def head(path):
 
 
 def threads():
-    """How many threads read or convert images."""
+    """How many threads read or convert files."""
     # Each may hold an image of a hundred million pixels.
     return min(os.cpu_count() or 1, 8)

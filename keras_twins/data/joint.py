@@ -87,8 +87,8 @@ def joint_pipeline(
         )
     copies = -(-labelled_rows // len(known))
     order = JointOrder(
-        _order(source.num_images, source.name, batch_size - labelled_rows, seed),
-        _order(copies * len(known), source.name, labelled_rows, seed),
+        _order(source, source.num_images, batch_size - labelled_rows, seed),
+        _order(source, copies * len(known), labelled_rows, seed),
         known,
         labels,
     )
@@ -161,8 +161,8 @@ class JointOrder:
         return made, tf.gather(self.labels, keys % self.num_images)
 
 
-def _order(count, name, rows, seed):
-    return make_order(count, name, rows, seed, None, True, None)
+def _order(source, count, rows, seed):
+    return make_order(source, rows, seed, None, True, None, count)
 
 
 def _checked(labels, source):

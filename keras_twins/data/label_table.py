@@ -1,4 +1,4 @@
-"""Classes by a table of labels: a CSV file of paths and labels."""
+"""Classes by a table: a CSV file of paths and labels, and of what else is known."""
 
 import dataclasses
 import os
@@ -8,18 +8,21 @@ import numpy as np
 from keras_twins import listing, tables
 from keras_twins.data.classes import NONE, Classes
 from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.decode.host_sounds import SOUND_SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """What a table says of some images.
+    """What a table says of some files.
 
     Attributes:
-        labels: dict from the index of an image to its label, which is not empty.
+        labels: dict from the index of a file to its label, which is not empty.
         names: tuple of str, all labels of the table, in order.
-        others: int, how many rows name a file that is there and none of the images.
+        others: int, how many rows name a file that is there and none of these.
         missing: int, how many rows name a file that is not there.
-        several: str, the first image with several labels, and these; else empty.
+        several: str, the first file with several labels, and these; else empty.
+        columns: dict from the name of each further column, in lower case, to a dict
+            from the index of a file to its cell, of the file's first row.
     """
 
     labels: dict[int, str]
@@ -27,44 +30,47 @@ class Table:
     others: int
     missing: int
     several: str
+    columns: dict[str, dict[int, str]]
 
 
-def read(path, roots, files):
+def read(modality, path, roots, files):
     """Classes by a table of labels.
 
     Args:
+        modality: `keras_twins.data.modality.Modality` of the files.
         path: str, a file of the columns path and label, separated by comma, semicolon
             or tab, with or without a header.
         roots: list of str, the folders that its paths may be relative to, besides its
             own.
-        files: list of str, the paths of the images.
+        files: list of str, the paths of the files.
 
     Returns:
-        `(classes, notes)`, as `classes.of_folders`.
+        `(classes, notes, table)`: the first two as of `classes.of_folders`, and the
+        `Table` that they are of.
 
     Raises:
         InputError: for a table that cannot be read.
     """
     table = match(path, roots, files, "--config.labels")
     if table.several:
-        return None, [
-            f"no classes: {path} gives {table.several}, not one class per image"
-        ]
+        why = f"{path} gives {table.several}, not one class per {modality.word}"
+        return None, [f"no classes: {why}"], table
     numbers = numbered(table, len(files))
     notes = []
     if table.missing:
         rows_missing = listing.counted(table.missing, "row")
         notes.append(f"{rows_missing} of {path} without the file that is named")
     if len(table.labels) < len(files):
-        without = listing.counted(len(files) - len(table.labels), "image")
+        without = listing.counted(len(files) - len(table.labels), modality.word)
         notes.append(f"{without} without a label in {path}")
     if not table.labels:
-        return None, [f"no classes: {path} names none of the images", *notes]
-    return Classes(table.names, numbers, notes), []
+        none = f"no classes: {path} names none of the {modality.plural}"
+        return None, [none, *notes], table
+    return Classes(modality, table.names, numbers, notes), [], table
 
 
 def match(path, roots, files, flag):
-    """Reads a table and finds its images.
+    """Reads a table and finds its files.
 
     Args:
         path, roots, files: as for `read`.
@@ -76,12 +82,14 @@ def match(path, roots, files, flag):
     Raises:
         InputError: for a table that cannot be read.
     """
-    table = tables.read(flag, path, suffixes=IMAGE_SUFFIXES)
-    rows = list(zip(*map(table.column, (tables.PATH, tables.LABEL)), strict=True))
+    table = tables.read(flag, path, suffixes=(*IMAGE_SUFFIXES, *SOUND_SUFFIXES))
+    paths, given = map(table.column, (tables.PATH, tables.LABEL))
+    further = table.further()
     roots = [os.path.dirname(os.path.abspath(path)), *roots]
     place = {os.path.abspath(file): index for index, file in enumerate(files)}
     labels, others, missing, several = {}, 0, 0, ""
-    for file, label in rows:
+    columns = {name: {} for name in further}
+    for row, (file, label) in enumerate(zip(paths, given, strict=True)):
         # As it is, and as a person means it who put spaces around it.
         names = dict.fromkeys(name.replace("\\", "/") for name in (file, file.strip()))
         candidates = [
@@ -92,14 +100,16 @@ def match(path, roots, files, flag):
         known = [candidate for candidate in candidates if candidate in place]
         if known:
             index = place[known[0]]
+            for name, cells in further.items():
+                columns[name].setdefault(index, cells[row])
             if label and labels.setdefault(index, label) != label and not several:
                 several = f"{file.strip()} several labels ({labels[index]}, {label})"
         elif not any(map(os.path.exists, candidates)):
             missing += 1
         else:
             others += 1
-    names = _sorted_names({label for _, label in rows if label})
-    return Table(labels, tuple(names), others, missing, several)
+    classes = _sorted_names(set(filter(None, given)))
+    return Table(labels, tuple(classes), others, missing, several, columns)
 
 
 def numbered(table, count):

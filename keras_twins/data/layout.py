@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from keras_twins import listing
-from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.data.modality import Modality
 from keras_twins.errors import InputError
 
 _SPELLINGS = {
@@ -54,14 +54,16 @@ class Layout:
 
     Attributes:
         name: str, what the user called the folder.
-        root: str, the folder that has the splits, or the images where it has none.
+        modality: what its files are.
+        root: str, the folder that has the splits, or the files where it has none.
         splits: by name ("train", "test", "val"), the parts of each split.
         said: names of the folders in `root` that say a split.
-        beside: names of folders with images that belong to no split.
-        loose: int, how many images lie in `root` itself, where it has splits.
+        beside: names of folders with files that belong to no split.
+        loose: int, how many files lie in `root` itself, where it has splits.
     """
 
     name: str
+    modality: Modality
     root: str
     splits: Mapping[str, tuple[Part, ...]]
     said: frozenset[str]
@@ -80,7 +82,7 @@ class Layout:
         """
         exact = os.path.join(self.root, split)
         if os.path.isdir(exact):
-            return (Part(_inside(exact)),)
+            return (Part(_inside(exact, self.modality)),)
         kind = _kind(split)
         if kind in self.splits:
             return self.splits[kind]
@@ -92,6 +94,10 @@ class Layout:
             f"{has} (train_split or test_split asks for it; a folder without splits "
             "is all 'train')"
         )
+
+    def leaves_open(self, split):
+        """Whether no folder says which files a split has."""
+        return not self.splits and not os.path.isdir(os.path.join(self.root, split))
 
     def folders(self):
         """The folders of all splits."""
@@ -107,7 +113,7 @@ class Layout:
         lines = [f"splits: {found}"]
         beside = list(self.beside)
         if self.loose:
-            loose = listing.counted(self.loose, "image")
+            loose = listing.counted(self.loose, self.modality.word)
             beside.append(f"{loose} in {self.root} itself")
         if beside and all(part.folder != self.root for part in parts):
             lines.append(f"in no split, and not used: {', '.join(beside)}")
@@ -119,16 +125,18 @@ class Layout:
         if self.splits and not rest:
             split = next(iter(self.splits))
             raise InputError(
-                f"{self.name} has no training images: all of its images are in "
-                f"{', '.join(sorted(self.said))} (train_split={split} trains on them)"
+                f"{self.name} has no training {self.modality.plural}: all of its "
+                f"{self.modality.plural} are in {', '.join(sorted(self.said))} "
+                f"(train_split={split} trains on them)"
             )
         return self.root
 
 
-def find(name, path):
+def find(modality, name, path):
     """Finds out how a folder is divided.
 
     Args:
+        modality: `keras_twins.data.modality.Modality` of its files.
         name: str, what the user called it.
         path: str.
 
@@ -138,19 +146,19 @@ def find(name, path):
     Raises:
         InputError: for what is not a folder, or cannot be opened.
     """
-    root = _checked(name, path)
+    root = _checked(modality, name, path)
     try:
-        return _found(name, _inside(root, stop_at_splits=True))
+        return _found(modality, name, _inside(root, modality, stop_at_splits=True))
     except OSError as error:
         raise unopened(name, error) from error
 
 
-def _found(name, root):
+def _found(modality, name, root):
     names = listing.folders(root)
     used = _split_folders(names)
     if used:
         splits = {
-            kind: (Part(_inside(os.path.join(root, folder))),)
+            kind: (Part(_inside(os.path.join(root, folder), modality)),)
             for kind, folder in used.items()
         }
         said = {*used.values(), *(n for n in names if _kind(n) is not None)}
@@ -161,12 +169,13 @@ def _found(name, root):
         said = ()
         beside = [n for n in names if not inside[n]] if splits else ()
     if not splits:
-        return Layout(name, root, {}, frozenset(), (), 0)
-    with_images = (
-        n for n in beside if listing.has_image(os.path.join(root, n), IMAGE_SUFFIXES)
+        return Layout(name, modality, root, {}, frozenset(), (), 0)
+    suffixes = modality.suffixes
+    used = (n for n in beside if listing.has_image(os.path.join(root, n), suffixes))
+    loose = listing.walk(root, suffixes, skip=names).files
+    return Layout(
+        name, modality, root, splits, frozenset(said), tuple(used), len(loose)
     )
-    loose = listing.walk(root, IMAGE_SUFFIXES, skip=names).files
-    return Layout(name, root, splits, frozenset(said), tuple(with_images), len(loose))
 
 
 def some(parts):
@@ -181,9 +190,11 @@ def unopened(name, error):
     return InputError(f"{name} cannot be read ({error.strerror}{where})")
 
 
-def _checked(name, path):
+def _checked(modality, name, path):
     if not path:
-        raise InputError("folder: needs a path, as in folder:/path/to/images")
+        prefix = modality.prefix
+        example = f"{prefix}/path/to/{modality.plural}"
+        raise InputError(f"{prefix} needs a path, as in {example}")
     root = os.path.expanduser(path)
     if os.path.isfile(root):
         raise InputError(f"{name} is a file, not a folder")
@@ -192,29 +203,35 @@ def _checked(name, path):
     return root
 
 
-def _inside(folder, stop_at_splits=False):
+def _inside(folder, modality, stop_at_splits=False):
     """The folder that has the splits or classes, where only one folder leads there.
 
     What an archive was packed from is often one folder in the one that it is unpacked
-    into. One folder of images alone is not entered: it is a class.
+    into. One folder of files alone is not entered: it is a class.
     """
     below = folder
     while True:
         names = listing.folders(below)
         if stop_at_splits and _split_folders(names):
             return below
-        if listing.has_image(below, IMAGE_SUFFIXES, deep=False):
+        if listing.has_image(below, modality.suffixes, deep=False):
             return folder
-        with_images = _first_two_with_images(below, names)
-        if len(with_images) != 1:
-            return below if with_images else folder
-        below = with_images[0]
+        used = _first_two_used(below, names, modality.suffixes)
+        if len(used) != 1:
+            return below if used else folder
+        below = used[0]
 
 
-def _first_two_with_images(folder, names):
+def _first_two_used(folder, names, suffixes):
     paths = (os.path.join(folder, name) for name in names)
-    found = (path for path in paths if listing.has_image(path, IMAGE_SUFFIXES))
+    found = (path for path in paths if listing.has_image(path, suffixes))
     return list(itertools.islice(found, 2))
+
+
+def same_split(name, other):
+    """Whether two names say the same split, in whichever spellings."""
+    kind = _kind(name)
+    return name == other or (kind is not None and kind == _kind(other))
 
 
 def _kind(name):

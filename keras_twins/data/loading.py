@@ -1,4 +1,4 @@
-"""Collections of images, by name."""
+"""Collections of images and recordings, by name."""
 
 import dataclasses
 from collections.abc import Collection
@@ -7,33 +7,35 @@ import numpy as np
 import tensorflow as tf
 
 from keras_twins.data.arrays import ArraySource
-from keras_twins.data.folder import FolderSource
+from keras_twins.data.image_folder import ImageFolder
+from keras_twins.data.modality import IMAGES, SOUNDS
+from keras_twins.data.sound_folder import SoundFolder
 from keras_twins.data.sources import Source
 from keras_twins.data.tfds import TFDSSource
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
-_FOLDER = "folder:"
 _DIGITS_TEST_IMAGES = 360
 _DIGITS_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What a collection of images holds.
+    """What a collection of images or recordings holds.
 
     Attributes:
         name: the name it was opened by.
         split: the part that was opened.
-        num_images: number of images.
-        image_shape: `(height, width, 3)`; None where the sizes differ.
+        num_images: number of images, or recordings.
+        image_shape: `(height, width, 3)`; None where the sizes differ. `(None,)` for
+            recordings.
         class_names: tuple of strings, or None where there are no named classes.
     """
 
     name: str
     split: str
     num_images: int
-    image_shape: tuple[int | None, int | None, int]
+    image_shape: tuple[int | None, ...]
     class_names: tuple[str, ...] | None
 
 
@@ -47,8 +49,9 @@ def load(
     image_key: str | None = None,
     label_key: str | None = None,
     levels: tuple[int, int] | None = None,
+    rate: int = 16_000,
 ) -> tf.data.Dataset:
-    """Opens a collection of images.
+    """Opens a collection of images, or of recordings.
 
     Args:
         name: one of
@@ -60,6 +63,11 @@ def load(
               split; without one, `train` is the folder without its other splits. Hidden
               files and other files are ignored. What TensorFlow does not read, such as
               TIFF, is converted once into a cache;
+            - `"sounds:/path"`: recordings, in a folder as above or with a table
+              `clips.csv` in it, whose columns `file` and `label`, and `split` where it
+              has one, replace the names of sub-folders. What TensorFlow does not read,
+              such as FLAC, and what has another rate, is converted once into a cache
+              (the extra `audio`);
             - a TensorFlow Datasets name, `name`, `name/config` or `name:version`.
         split: which part. TensorFlow Datasets also know slices, `"train[:10%]"`.
         data_dir: folder of prepared TensorFlow Datasets; None for theirs.
@@ -69,6 +77,7 @@ def load(
             TensorFlow Datasets, of examples: `"train[12]"`.
         levels: `(low, high)`, the samples of images of 16 bits that become 0 and 255;
             None for 0 and 65535. Images of 8 bits stay as they are.
+        rate: of recordings, in Hz.
         image_key: feature of a TensorFlow data set that holds the images, such as
             `"left"` or, in a feature of features, `"a/b"`. None for `"image"`, or the
             only one that holds images.
@@ -78,7 +87,8 @@ def load(
 
     Returns:
         unbatched `tf.data.Dataset` of known cardinality and fixed order: uint8 RGB
-        images `(height, width, 3)`, with their int64 labels where asked for.
+        images `(height, width, 3)`, or float32 waveforms `(samples,)` in -1..1, mono,
+        with their int64 labels where asked for.
 
     Raises:
         InputError: if there is no such collection, split or label.
@@ -100,6 +110,7 @@ def load(
         levels=levels,
         image_key=image_key,
         label_key=label_key,
+        rate=rate,
     )
     return source.without(without).dataset(labels)
 
@@ -113,7 +124,7 @@ def describe(
     image_key: str | None = None,
     label_key: str | None = None,
 ) -> Description:
-    """Says what a collection of images holds; the arguments are those of `load`.
+    """Says what a collection holds; the arguments are those of `load`.
 
     Returns:
         `Description`. Of a folder's files the headers are read, until sizes differ.
@@ -149,6 +160,7 @@ def open_source(
     label_key: str | None = None,
     label_file: str | None = None,
     levels: tuple[int, int] | None = None,
+    rate: int = 16_000,
 ) -> Source:
     """Opens the source behind `load`; arguments and errors are its own.
 
@@ -156,8 +168,10 @@ def open_source(
         label_file: table of labels of a folder, with the columns path and label; None
             where the sub-folders are the classes.
     """
-    if name.startswith(_FOLDER):
-        return FolderSource(name.removeprefix(_FOLDER), split, label_file, levels)
+    if name.startswith(IMAGES.prefix):
+        return ImageFolder(name.removeprefix(IMAGES.prefix), split, label_file, levels)
+    if name.startswith(SOUNDS):
+        return SoundFolder(name.removeprefix(SOUNDS), split, label_file, rate)
     if label_file:
         raise InputError(
             f"--config.labels={label_file}: a table of labels goes with a folder, not "

@@ -1,4 +1,4 @@
-"""Images held in memory: how much of it may be used, and how without a second copy."""
+"""Elements held in memory: how much of it may be used, and how without two copies."""
 
 import os
 import pathlib
@@ -33,7 +33,14 @@ def budget():
 
 
 def decoded_bytes(source):
-    """Bytes of all images once decoded, or None where their sizes differ."""
+    """Bytes of all elements once decoded; None where that is not known.
+
+    It is of images of several sizes, and of waveforms, of which log-mels are made.
+    """
+    frames = source.frames
+    if frames is not None:
+        bands, _, channels = source.image_shape
+        return int(frames.sum()) * bands * channels * source.dtype.size
     if None in source.image_shape:
         return None
     return source.num_images * int(np.prod(source.image_shape)) * source.dtype.size
@@ -60,6 +67,39 @@ def load_images(source):
     return _wrap(images)
 
 
+def load_log_mels(source):
+    """Makes every log-mel of `source`, one behind the other.
+
+    Returns:
+        tensor of shape `(all frames, bands)` in host memory.
+    """
+    bands = source.image_shape[0]
+    log_mels = _aligned_empty((int(source.frames.sum()), bands), np.float32)
+    dataset = source.dataset()
+    filled = 0
+    with explain_read_errors(dataset), _progress(source) as bar:
+        for log_mel in dataset.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            frames = log_mel.shape[1]
+            log_mels[filled : filled + frames] = log_mel[..., 0].T
+            filled += frames
+            bar.update()
+    return _wrap(log_mels)
+
+
+def reader(source):
+    """A function of a place, in the graph: the element there, out of memory."""
+    table = source.images_in_memory
+    if source.frames is None:
+        return lambda place: table[place]
+    ends = tf.constant(np.cumsum([0, *source.frames]), tf.int64)
+
+    def log_mel_at(place):
+        begin, end = ends[place], ends[place + 1]
+        return tf.transpose(table[begin:end])[..., tf.newaxis]
+
+    return log_mel_at
+
+
 def load_records(source):
     """Reads the encoded records of `source` into one string tensor."""
     records = []
@@ -79,7 +119,7 @@ def as_tensor(images):
 
 
 def _progress(source):
-    return progress.bar(f"reading {source.name}", source.num_images, "images")
+    return progress.bar(f"reading {source.name}", source.num_images, f"{source.word}s")
 
 
 def _aligned_empty(shape, dtype):

@@ -111,13 +111,20 @@ class Order:
         )
 
 
-def make_order(num_images, name, batch_size, seed, start, drop_remainder, shard):
-    """Checks what a user gave and makes the `Order` of it; `name` is for messages."""
+def make_order(source, batch_size, seed, start, drop_remainder, shard, num_images=None):
+    """Checks what a user gave and makes the `Order` of a source's elements.
+
+    Args:
+        num_images: int, of another number of elements than the source has.
+        others: as of `two_view_pipeline`.
+    """
+    num_images = num_images or source.num_images
     if batch_size < 1:
         raise InputError(f"batch_size={batch_size} must be at least 1")
     if drop_remainder and batch_size > num_images:
         raise InputError(
-            f"batch_size={batch_size} is larger than the {num_images} images of {name}"
+            f"batch_size={batch_size} is larger than the {num_images} {source.word}s "
+            f"of {source.name}"
         )
     if start is not None and min(start) < 0:
         raise ValueError(

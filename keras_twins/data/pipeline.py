@@ -1,17 +1,17 @@
-"""From a collection of images to shuffled batches of views."""
+"""From a collection of images or recordings to shuffled batches of views."""
 
 from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from keras_twins.data import memory
+from keras_twins.data import memory, rows, sound_rows
 from keras_twins.data.arrays import ArraySource
 from keras_twins.data.order import make_order
 from keras_twins.data.sources import as_source
 from keras_twins.data.survey import file_names
 
 if TYPE_CHECKING:
-    from keras_twins.augment import TwoViews
+    from keras_twins.augment import TwoSoundViews, TwoViews
 
 # Records (not images) in the shuffle buffer where images can only be read in order.
 _SHUFFLE_BUFFER = 16_384
@@ -19,7 +19,7 @@ _SHUFFLE_BUFFER = 16_384
 
 def two_view_pipeline(
     images: tf.data.Dataset,
-    views: "TwoViews",
+    views: "TwoViews | TwoSoundViews",
     batch_size: int,
     seed: int = 0,
     *,
@@ -41,11 +41,16 @@ def two_view_pipeline(
     what comes before it. Of a JPEG larger than the views, only the part that the crops
     see is decoded.
 
+    Recordings are given as log-mels. Into each view another recording is mixed, whose
+    place in the collection follows from `views.seed` and the key, too.
+
     Args:
         images: what `kt.data.load` or `kt.data.from_arrays` returned, or any unbatched
             `tf.data.Dataset` of images `(height, width, channels)`, uint8 or float in
-            0..255, of equal or different sizes. Labels are ignored.
-        views: a `kt.augment.TwoViews`, which may make further views beside the two.
+            0..255, of equal or different sizes; or what `kt.data.log_mels` returned.
+            Labels are ignored.
+        views: a `kt.augment.TwoViews`, which may make further views beside the two; of
+            log-mels, a `kt.augment.TwoSoundViews`.
         batch_size: number of images in a global batch.
         seed: integer that the order of the images comes from.
         start: None for a data set that is one epoch long and has another epoch each
@@ -54,8 +59,8 @@ def two_view_pipeline(
             without computing what came before.
         drop_remainder: whether to drop an epoch's last batch where it is not full.
         cache: `"auto"` holds decoded images in memory where all are of one size and
-            take up at most a quarter of the machine's memory; True, whatever they take
-            up; False, never.
+            take up at most a quarter of the machine's memory, and log-mels of any
+            length; True, whatever they take up; False, never.
         shard: (index, count) for worker `index` of `count`: it gets rows
             `index::count` of every global batch.
         service: None, or the address of a `tf.data` service, `"grpc://host:port"`,
@@ -65,12 +70,14 @@ def two_view_pipeline(
 
     Returns:
         `tf.data.Dataset` of (view_a, view_b), and the further views that `views` makes,
-        each float32 `(batch_size / count, height, width, channels)`.
+        each float32 `(batch_size / count, height, width, channels)`; of log-mels,
+        `(batch_size / count, bands, frames, 1)`.
 
     Raises:
         InputError: if there are fewer images than `batch_size`, or the workers cannot
             share it equally.
-        ValueError: if another argument is invalid.
+        ValueError: if another argument is invalid, or the views are of images and the
+            collection is not.
 
     Examples:
         >>> import keras_twins as kt
@@ -88,9 +95,7 @@ def two_view_pipeline(
             f"service={service!r}, start=None"
         )
     source = as_source(images)
-    order = make_order(
-        source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
-    )
+    order = make_order(source, batch_size, seed, start, drop_remainder, shard)
     batches = in_order(source, views, order, cache if service is None else False)
     if service is not None:
         batches = _made_elsewhere(batches, service)
@@ -118,9 +123,7 @@ def image_batches(
     """
     source = as_source(images)
     check_one_size(source)
-    order = make_order(
-        source.num_images, source.name, batch_size, seed, start, drop_remainder, shard
-    )
+    order = make_order(source, batch_size, seed, start, drop_remainder, shard)
     return finished(in_order(source, None, order, cache), order)
 
 
@@ -136,12 +139,34 @@ def check_one_size(source):
 
 def in_order(source, views, order, cache):
     """The batches of an `Order` or of what has its attributes, such as `JointOrder`."""
+    _check_modality(source, views)
+    if views is not None and views_sounds(views):
+        return sound_rows.in_order(source, views, order, cache)
     table, holds_records = _random_access(source, cache)
     if table is None:
         return _streamed(source, views, order)
     if holds_records:
         return _fetched(table, source, views, order)
     return _gathered(table, views, order)
+
+
+def views_sounds(views):
+    """Whether a layer makes views of log-mels; a user's own is one of images."""
+    return getattr(views, "modality", "images") == "sounds"
+
+
+def _check_modality(source, views):
+    """Refuses waveforms, and views of another modality than the source's."""
+    if len(source.image_shape) == 1:
+        raise ValueError(
+            "Views are made of log-mels. Expected kt.data.log_mels(recordings, "
+            f"kt.augment.LogMel()). Received: the waveforms of {source.name}"
+        )
+    if views is not None and source.word == "recording" and not views_sounds(views):
+        raise ValueError(
+            "The views do not fit the collection. Expected a kt.augment.TwoSoundViews "
+            f"for log-mels. Received: views={views}, of images"
+        )
 
 
 def _made_elsewhere(batches, service):
@@ -198,30 +223,21 @@ def _random_access(source, cache):
 
 def _gathered(table, views, order):
     """Batches out of images in memory."""
-    make_views = _compiled(views) if views else lambda images, keys: images
+    make_views = rows.compiled(views) if views else lambda images, keys: images
 
     def gather(keys, indices):
-        keys, indices = _present(order, keys, keys, indices)
+        keys, indices = rows.present(order, keys, keys, indices)
         return order.complete(make_views(tf.gather(table, indices), keys), keys)
 
-    return _map(order.batches(), gather)
+    return rows.mapped(order.batches(), gather)
 
 
 def _fetched(table, source, views, order):
     """Batches out of what must be decoded image by image, in any order."""
     fetch, finish = _fetch_and_finish(source, views)
-    rows = _map(
-        order.batches().unbatch(),
-        # A row that a short batch lacks is dropped after batching.
-        lambda key, index: fetch(key, tf.gather(table, tf.maximum(index, 0))),
+    return rows.batched(
+        order, lambda key, index: fetch(key, tf.gather(table, index)), finish
     )
-    batches = rows.batch(order.rows, drop_remainder=True)
-
-    def complete(keys, *rows):
-        keys, *rows = _present(order, keys, keys, *rows)
-        return order.complete(finish(keys, *rows), keys)
-
-    return _map(batches, complete)
 
 
 def _streamed(source, views, order):
@@ -237,16 +253,17 @@ def _streamed(source, views, order):
         shuffled = records.shuffle(
             buffer_size, order.buffer_seed(epoch), reshuffle_each_iteration=False
         )
-        rows = (
+        records_of_epoch = (
             shuffled.take(order.steps * order.batch_size)
             .skip(first_step * order.batch_size)
             .shard(count, index)
         )
-        return _map(
-            rows, lambda index, record: fetch(order.keys(epoch, index), record)
+        return rows.mapped(
+            records_of_epoch,
+            lambda index, record: fetch(order.keys(epoch, index), record),
         ).batch(order.rows, drop_remainder=order.drop_remainder)
 
-    return _map(order.epochs().flat_map(epoch_batches), finish)
+    return rows.mapped(order.epochs().flat_map(epoch_batches), finish)
 
 
 def _fetch_and_finish(source, views):
@@ -260,7 +277,7 @@ def _fetch_and_finish(source, views):
 
     if not views:
         return fetch, lambda keys, images: images
-    make_views = _compiled(views)
+    make_views = rows.compiled(views)
     return fetch, lambda keys, images: make_views(images, keys)
 
 
@@ -275,7 +292,7 @@ def _views_alone(source, views):
 
 def _view_maker(source, views):
     """A function of a key and a record: the key and the views."""
-    finish = _compiled(views.finish)
+    finish = rows.compiled(views.finish)
 
     def crops(key, record):
         decoder = source.decoder
@@ -293,19 +310,3 @@ def _view_maker(source, views):
         return key, *(view[0] for view in made)
 
     return make
-
-
-def _compiled(function):
-    """As one XLA program, for inputs of one shape."""
-    return tf.function(function, jit_compile=True)
-
-
-def _present(order, keys, *values):
-    """`values` without the rows that a short batch lacks."""
-    if order.drop_remainder:
-        return values
-    return tf.nest.map_structure(lambda v: tf.boolean_mask(v, keys >= 0), values)
-
-
-def _map(dataset, function):
-    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)

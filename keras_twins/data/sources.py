@@ -1,4 +1,4 @@
-"""What the pipelines read: where the images are, and how one of them is decoded."""
+"""What the pipelines read: where the elements are, and how one of them is decoded."""
 
 import copy
 import dataclasses
@@ -22,13 +22,15 @@ _FROM_HEADERS = ("image_shape", "_readable", "records_in_memory")
 
 
 class Source:
-    """A fixed, ordered collection of images.
+    """A fixed, ordered collection of images, or of recordings.
 
     Its records are what is cheap to shuffle: file names, encoded bytes or, where
     nothing cheaper exists, images. `decode` makes an image of a record, in the graph.
+    What is said of images here holds for recordings, whose shape is `(samples,)`.
 
     Attributes:
         name: what the user called it.
+        word: what messages call one element; its plural has an s.
         num_images: number of images.
         image_shape: `(height, width, channels)`; None where the sizes differ.
         dtype: the dtype of a decoded image.
@@ -44,8 +46,10 @@ class Source:
             record, which has `contents` and a `label` then; None where a record is an
             image.
         encoded_bytes: size of all encoded records where they must be read in order.
+        frames: of log-mels, how many each has, an int64 array; else None.
     """
 
+    word = "image"
     dtype = tf.uint8
     class_names = None
     has_labels = False
@@ -55,6 +59,7 @@ class Source:
     reasons: Mapping[str, str] = types.MappingProxyType({})
     decoder: Decoder | None = None
     encoded_bytes = None
+    frames = None
 
     @property
     def no_labels(self):
@@ -76,7 +81,9 @@ class Source:
 
     def name_of(self, index):
         """What messages and lists call the image at a place."""
-        return self.paths[index] if self.paths else f"image {index} of {self.name}"
+        if self.paths:
+            return self.paths[index]
+        return f"{self.word} {index} of {self.name}"
 
     def names(self):
         """What messages and lists call the images, a list of str."""
@@ -89,7 +96,7 @@ class Source:
 
     def understood(self):
         """What was found where, a list of lines for the user."""
-        lines = [listing.counted(self.num_images, "image")]
+        lines = [listing.counted(self.num_images, self.word)]
         if self.class_names:
             lines.append(listing.counted(len(self.class_names), "class", "classes"))
         return lines
@@ -178,6 +185,13 @@ class Source:
         if self.decoder is None:
             return record
         return self.decoder.decode(self.contents(record), self.label(record))
+
+    def is_usable(self, record):
+        """Whether what is behind a record is decoded and says anything, in the graph.
+
+        It raises what `decode` raises.
+        """
+        return tf.size(self.decode(record)) > 0
 
     def dataset(self, labels=False):
         """Data set of decoded images, or of (image, label), in their fixed order.

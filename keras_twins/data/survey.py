@@ -29,7 +29,9 @@ def unreadable(paths: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         is how many files were looked at so far. A last `(len(paths), None)`.
     """
     records = tf.data.Dataset.from_tensor_slices(file_names(paths))
-    for checked, index in _missing(records, ImageDecoder().read, len(paths)):
+    decoder = ImageDecoder()
+    read = _missing(records, lambda path: tf.size(decoder.read(path)) > 0, len(paths))
+    for checked, index in read:
         if index is not None:
             yield checked, paths[index]
     yield len(paths), None
@@ -43,13 +45,14 @@ def undecodable(source):
 
     Yields:
         `(checked, index)`: now and then with None, and with the place of each image
-        that cannot be decoded, in their order. `checked` is how many were looked at.
+        that cannot be decoded or used, in their order. `checked` is how many were
+        looked at.
 
     Raises:
         InputError: where the collection itself is damaged.
     """
     with explain_read_errors(source.dataset()):
-        yield from _missing(source.records(), source.decode, source.num_images)
+        yield from _missing(source.records(), source.is_usable, source.num_images)
 
 
 def reasons(source, indices):
@@ -111,17 +114,17 @@ def file_names(paths):
     return tf.constant([os.fsencode(path) for path in paths], tf.string)
 
 
-def _missing(records, decode, count):
-    """`(checked, index)` of what cannot be decoded, with None now and then between."""
+def _missing(records, is_usable, count):
+    """`(checked, index)` of what is not usable, with None now and then between."""
 
     def decoded(indices, some):
-        # The size is asked for: a decoder whose answer nobody needs does not run.
-        sizes = tf.data.Dataset.from_tensor_slices((indices, some)).map(
-            lambda index, record: (index, tf.size(decode(record))),
+        # It is asked for: a decoder whose answer nobody needs does not run.
+        usable = tf.data.Dataset.from_tensor_slices((indices, some)).map(
+            lambda index, record: (index, is_usable(record)),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        return sizes.ignore_errors()
+        return usable.ignore_errors().filter(lambda _, usable: usable)
 
     # Errors of reading the records are not ignored: a file of many that is cut off
     # would be read again and again.

@@ -8,6 +8,11 @@ import re
 
 from keras_twins.decode import image_reasons, input_names, sound_reasons
 
+
+class Unreadable(ValueError):
+    """A file that is not read, and why: a line that follows the file's name."""
+
+
 _OWN = re.compile(
     r"assertion failed: \[(.+?) ("
     + "|".join((*image_reasons.PATTERNS, *sound_reasons.PATTERNS))

@@ -8,7 +8,7 @@ import io
 import struct
 
 from keras_twins.decode import kinds, pillow
-from keras_twins.decode.pillow import Unreadable
+from keras_twins.decode.errors import Unreadable
 
 # How the names of files end that are taken for images where a folder is listed.
 IMAGE_SUFFIXES = (
@@ -79,7 +79,12 @@ def readable(contents, max_pixels=MAX_PIXELS):
     """
     if kinds.kind_of(contents) != kinds.WEBP and not needs_conversion(contents):
         return contents
-    with pillow.opened(io.BytesIO(contents), max_pixels) as image:
+    return png_of_file(io.BytesIO(contents), max_pixels)
+
+
+def png_of_file(file, max_pixels=MAX_PIXELS):
+    """The same of a binary file object of any image."""
+    with pillow.opened(file, max_pixels) as image:
         return pillow.png(image)
 
 

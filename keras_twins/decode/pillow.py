@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from keras_twins.decode import kinds
+from keras_twins.decode.errors import Unreadable
 
 _PLUGINS = {
     kinds.JPEG: "JPEG",
@@ -29,10 +30,6 @@ _PLUGINS = {
 }
 # What PNG holds as it is; the graph makes RGB of it as it does of a file.
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
-
-
-class Unreadable(ValueError):
-    """A file that is not read, and why: a line that follows the file's name."""
 
 
 @contextlib.contextmanager

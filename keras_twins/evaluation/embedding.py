@@ -175,19 +175,23 @@ def _compiled(encoder):
 
     Each batch is filled up to the size of the first one, or to a multiple of the
     replicas, so that a smaller last batch is neither traced again nor divided unevenly.
+    An encoder of any length or size is traced for all batches, and costs what they
+    hold.
     """
     strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
+    signature = _signature(encoder)
     filled_size = 0
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, input_signature=signature)
     def step(images):
         return strategy.run(lambda x: encoder(x, training=False), args=(images,))
 
     def run(images):
         nonlocal filled_size
         count = len(images)
-        filled_size = max(filled_size, -(-count // replicas) * replicas)
+        least = -(-count // replicas) * replicas
+        filled_size = max(filled_size, least) if signature is None else least
         images = tf.pad(images, [[0, filled_size - count], [0, 0], [0, 0], [0, 0]])
         shards = tf.split(images, replicas)
         outputs = step(
@@ -198,6 +202,14 @@ def _compiled(encoder):
         return tf.concat(strategy.experimental_local_results(outputs), 0)[:count]
 
     return run
+
+
+def _signature(encoder):
+    """What an encoder of any length or size takes; None for one of another kind."""
+    shape = getattr(encoder, "input_shape", None)
+    if not isinstance(shape, tuple) or None not in shape[1:]:
+        return None
+    return [tf.TensorSpec(shape, tf.float32)]
 
 
 def _exported(folder):

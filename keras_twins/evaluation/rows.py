@@ -60,6 +60,9 @@ class Row:
         fine_tuned: dict from a percentage of the labels, such as "10", to a dict of
             `accuracy` and `interval`, the same of fine-tuned encoders. A percentage
             that could not be measured is not in it.
+        knn_deviation: float, the standard deviation of `knn` over folds, of which it
+            is the mean; None where there are none.
+        linear_probe_deviation: float, the same of `linear_probe`.
         reasons: dict from the name of a field, or of a fine-tuned percentage,
             "fine_tuned.10", to the reason why it was not measured.
         notes: sentences on how the whole table was measured: fewer neighbours than
@@ -77,6 +80,8 @@ class Row:
     chosen_probe: float | None = None
     chosen_interval: float | None = None
     fine_tuned: dict[str, Any] = dataclasses.field(default_factory=dict)
+    knn_deviation: float | None = None
+    linear_probe_deviation: float | None = None
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
 

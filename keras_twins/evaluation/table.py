@@ -21,16 +21,19 @@ def cells(rows):
     """
     first = rows[0]
     columns = [("features", lambda row: row["name"])]
-    columns.append((f"kNN (k {first['k']})", lambda row: _percent(row["knn"])))
+    columns.append((f"kNN (k {first['k']})", _mean_of("knn")))
     if any(row.get("knn_top5") is not None for row in rows):
         columns.append(("kNN top-5", lambda row: _percent(row.get("knn_top5"))))
-    columns.append(("linear probe", lambda row: _percent(row["linear_probe"])))
-    columns.append(
-        (
-            f"probe, {first['few']} labels a class",
-            lambda row: _percent(row["few_label_probe"], row.get("few_label_interval")),
+    columns.append(("linear probe", _mean_of("linear_probe")))
+    if first["few"]:  # Folds are measured without it.
+        columns.append(
+            (
+                f"probe, {first['few']} labels a class",
+                lambda row: _percent(
+                    row["few_label_probe"], row.get("few_label_interval")
+                ),
+            )
         )
-    )
     if any(row.get("chosen_probe") is not None for row in rows):
         columns.append(
             (
@@ -47,18 +50,22 @@ def cells(rows):
     ]
 
 
-def format_table(rows: Sequence[Row]) -> Table:
+def format_table(rows: Sequence[Row], title: str | None = None) -> Table:
     """The rows as a table to print, with the reason for each "–" below it.
 
     Args:
         rows: list of `Row`, of one call of `compare`.
+        title: str, above the table; None for no title.
 
     Returns:
         `rich.table.Table`.
     """
     data = [dataclasses.asdict(row) for row in rows]
     header, *body = cells(data)
-    table = Table(caption="\n".join(footnotes(data)) or None, caption_justify="left")
+    caption = "\n".join(footnotes(data)) or None
+    table = Table(
+        title=title, title_justify="left", caption=caption, caption_justify="left"
+    )
     for index, title in enumerate(header):
         # On a narrow terminal, titles and intervals wrap, and names do not.
         table.add_column(title, justify="right" if index else "left", no_wrap=not index)
@@ -73,6 +80,11 @@ def markdown(rows):
     rule = ["---", *["---:"] * (len(header) - 1)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
     return "\n\n".join([table, *footnotes(rows)])
+
+
+def _mean_of(field):
+    """A cell of an accuracy, with its deviation over folds where there are some."""
+    return lambda row: _percent(row[field], row.get(f"{field}_deviation"))
 
 
 def _fine_tuned(share):

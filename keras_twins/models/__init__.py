@@ -1,5 +1,6 @@
 """Encoders, projector and the model that trains them."""
 
+from keras_twins.models.audiontt import audiontt
 from keras_twins.models.batches import Pair
 from keras_twins.models.joint import JointTwins
 from keras_twins.models.mixed import MixedTwins
@@ -19,6 +20,7 @@ __all__ = [
     "MixedTwins",
     "Pair",
     "Twins",
+    "audiontt",
     "projector",
     "residual_encoder",
     "resnet18",

@@ -1,4 +1,4 @@
-"""Normalisation as a part of a model, so that it takes pixels."""
+"""Normalisation as a part of a model, so that it takes pixels, or log-mels."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,25 @@ def with_normalisation(
     mean: Sequence[float],
     std: Sequence[float],
     name: str = "encoder",
+    *,
+    unit: float = 255.0,
 ) -> keras.Model:
     """An encoder that takes pixels, from one that takes normalised images.
 
+    Or one that takes log-mels, from one that takes normalised log-mels.
+
     Args:
-        encoder: `keras.Model` from normalised images `(batch_size, H, W, 3)` to
+        encoder: `keras.Model` from normalised images `(batch_size, H, W, C)` to
             embeddings `(batch_size, dim)`.
-        mean: three floats in 0..1, the mean of each channel of the training images.
-        std: three floats in 0..1, the standard deviation of each channel.
+        mean: a float per channel, the mean of the training images over `unit`.
+        std: a float per channel, their standard deviation over `unit`.
         name: str.
+        unit: float. The value that `mean` and `std` count in: 255 for pixels, whose
+            statistics are in 0..1; 1 for log-mels.
 
     Returns:
-        `keras.Model` from images in 0..255 to embeddings; it shares the encoder's
-        weights.
+        `keras.Model` from images in 0..255, or log-mels, to embeddings; it shares the
+        encoder's weights.
 
     Examples:
         >>> import numpy as np, keras_twins as kt
@@ -33,7 +39,7 @@ def with_normalisation(
         True
     """
     inputs = keras.Input(encoder.input_shape[1:], name="images")
-    scale = [1.0 / (255.0 * s) for s in std]
+    scale = [1.0 / (unit * s) for s in std]
     offset = [-m / s for m, s in zip(mean, std, strict=True)]
     x = keras.layers.Rescaling(scale, offset, name="normalise")(inputs)
     return keras.Model(inputs, encoder(x), name=name)

@@ -6,11 +6,14 @@ from typing import Literal, TypeAlias, get_args
 import keras
 from keras import layers
 
+from keras_twins.models import time_pooling
 from keras_twins.models.batch_norm import BatchNormalization
 
 Shape: TypeAlias = tuple[int | None, int | None, int]
 Stem: TypeAlias = Literal["cifar", "small", "imagenet"]
 STEMS = get_args(Stem)
+Pool: TypeAlias = Literal["average", "time"]
+POOLS = get_args(Pool)
 
 
 def _conv(x, filters, kernel, stride, name):
@@ -83,6 +86,7 @@ def residual_encoder(
     depths: Sequence[int],
     block: Literal["basic", "bottleneck"] = "basic",
     output_norm: bool = False,
+    pool: Pool = "average",
     name: str = "residual_encoder",
 ) -> keras.Model:
     """A residual encoder of any size: one stage a width, halving the image between.
@@ -102,13 +106,17 @@ def residual_encoder(
             wide).
         output_norm: bool. Whether each pooled feature is standardised (batch norm
             without scale and offset), so that none outweighs the others in a cosine.
+        pool: `"average"` over both axes; or `"time"`, for log-mels: the frequencies
+            are folded into the channels, and the maximum plus the mean over time is
+            taken, so that pitch is not averaged away. The height must be known then.
         name: str.
 
     Returns:
-        `keras.Model` from images to average-pooled embeddings `(batch_size, dim)`.
+        `keras.Model` from images to pooled embeddings `(batch_size, dim)`.
 
     Raises:
-        ValueError: for a stem or block that does not exist or widths without depths.
+        ValueError: for a stem, block or pool that does not exist, widths without
+            depths, or a height that is not known where it must be.
 
     Examples:
         >>> import keras_twins as kt
@@ -121,6 +129,13 @@ def residual_encoder(
             "Invalid value for argument `stem`. "
             f"Expected one of {STEMS}. Received: stem={stem!r}"
         )
+    if pool not in POOLS:
+        raise ValueError(
+            "Invalid value for argument `pool`. "
+            f"Expected one of {POOLS}. Received: pool={pool!r}"
+        )
+    if pool == "time":
+        time_pooling.check_bands(input_shape, least=1)
     blocks = {"basic": _basic_block, "bottleneck": _bottleneck_block}
     if block not in blocks:
         raise ValueError(
@@ -138,7 +153,10 @@ def residual_encoder(
         for index in range(depth):
             stride = 2 if stage and not index else 1
             x = blocks[block](x, width, stride, f"stage{stage + 1}_block{index + 1}")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if pool == "time":
+        x = time_pooling.over_time(time_pooling.by_frame(x))
+    else:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
     if output_norm:
         x = _norm(x, "output_norm", center=False, scale=False)
     return keras.Model(inputs, x, name=name)

@@ -128,10 +128,7 @@ def _table(evaluation):
     if not evaluation:
         return None
     header, *lines = table.cells(evaluation["rows"])
-    caption = (
-        f"On {evaluation['dataset']}: {evaluation['train_images']:,} labelled training "
-        f"images, {evaluation['test_images']:,} test images."
-    )
+    caption = f"On {evaluation['dataset']}: {_measured_on(evaluation)}."
     if evaluation.get("network") == TEACHER:
         caption += (
             " The trained encoder is the teacher, in the map and the neighbours, too; "
@@ -145,6 +142,18 @@ def _table(evaluation):
         "rows": lines,
         "footnotes": rows.footnotes(evaluation["rows"]),
     }
+
+
+def _measured_on(evaluation):
+    if "divisions" in evaluation:  # Of recordings: `rows` are those of the first one.
+        first = evaluation["divisions"][0]
+        divided = f"division by {first['name']}, {first['folds']} fold"
+        divided += "s" if first["folds"] > 1 else ""
+        return f"{evaluation['recordings']:,} labelled recordings, {divided}"
+    return (
+        f"{evaluation['train_images']:,} labelled training images, "
+        f"{evaluation['test_images']:,} test images"
+    )
 
 
 def _described(record):

@@ -6,7 +6,7 @@ from numbers import Real
 from ml_collections import ConfigDict
 
 from keras_twins.errors import InputError
-from keras_twins.runs import levels
+from keras_twins.runs import levels, of_sounds
 
 _MISSING = object()
 _PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
@@ -23,7 +23,7 @@ def check(config):
     Raises:
         InputError: naming the first key whose value is of another kind or out of range.
     """
-    for key, (fits, expected) in (_EXPECTED | _OPTIONAL).items():
+    for key, (fits, expected) in (_expected(config) | _OPTIONAL).items():
         value = _value(config, key)
         if value is not _MISSING and not fits(value):
             raise InputError(f"--config.{key}={value!r}: expected {expected}")
@@ -38,12 +38,17 @@ def check(config):
 
 def check_complete(config):
     """Raises InputError if a configuration lacks a key, which it names."""
-    for key in _EXPECTED:
+    for key in _expected(config):
         if _value(config, key) is _MISSING:
             raise InputError(
                 f"--config: the configuration has no key {key!r}; "
                 "keras_twins.configs.common.base has all of them"
             )
+
+
+def _expected(config):
+    """The keys that a configuration of this modality has."""
+    return _EXPECTED | (_OF_SOUNDS if of_sounds.is_it(config) else _OF_IMAGES)
 
 
 def _value(config, key):
@@ -174,12 +179,34 @@ _EXPECTED = {
         lambda value: _is_number(value) and value > 0,
         "a number above 0",
     ),
+}
+
+_OF_IMAGES = {
     "views.image_size": _open(_whole(1), "from the images' sides"),
     "evaluation.image_size": _open(_whole(1), "the views' size"),
     "evaluation.resize": (
         _or_none(lambda value: _is_whole(value, 1)),
         "a whole number of at least 1, or None",
     ),
+}
+
+_OF_SOUNDS = {
+    "log_mel.rate": _whole(1_000, 768_000),
+    "log_mel.window": _whole(1),
+    "log_mel.hop": _whole(1),
+    "log_mel.bands": _whole(4),
+    "log_mel.low": _number(0),
+    "log_mel.high": _number(0),
+    "views.frames": _whole(1),
+    "views.mean": (
+        _or_none(_is_number),
+        "a number, or None: of the collection",
+    ),
+    "views.std": (
+        _or_none(lambda value: _is_number(value) and value > 0),
+        "a number above 0, or None: of the collection",
+    ),
+    "evaluation.standardise": _TRUTH,
 }
 
 # Keys that a file may leave out.

@@ -13,9 +13,10 @@ import keras
 from keras_twins import models
 from keras_twins.errors import InputError
 from keras_twins.models import adapted
-from keras_twins.runs import named
+from keras_twins.runs import named, of_sounds
 
 _OURS = {
+    "audiontt": models.audiontt,
     "resnet18": models.resnet18,
     "resnet20": models.resnet20,
     "resnet34": models.resnet34,
@@ -26,16 +27,15 @@ _HUB = "keras_hub:"
 _FILE = ".keras"
 
 
-def make(config, image_size):
-    """The configured encoder, which takes normalised images.
+def make(config, shape):
+    """The configured encoder, which takes normalised images or log-mels.
 
     Args:
         config: `ConfigDict`.
-        image_size: int, or None for images of any size.
+        shape: `(height, width, channels)` of one, with None for any side.
 
     Returns:
-        `keras.Model` from `(batch_size, image_size, image_size, 3)` to
-        `(batch_size, dim)`.
+        `keras.Model` from `(batch_size, *shape)` to `(batch_size, dim)`.
 
     Raises:
         InputError: naming the key that cannot be used.
@@ -44,8 +44,12 @@ def make(config, image_size):
     weights = arguments.pop("weights", None)
     frozen = arguments.pop("frozen", None)
     name = arguments["name"]
+    if of_sounds.is_it(config) and name not in _OURS:
+        raise InputError(
+            f"--config.encoder.name={name}: of recordings, expected one of "
+            f"{', '.join(_OURS)}"
+        )
     normalised = (config.views.mean, config.views.std)
-    shape = (image_size, image_size, 3)
     if name.startswith(_HUB):
         body, scaling = _from_hub(name, weights)
     elif name.endswith(_FILE):

@@ -75,7 +75,7 @@ def _say_understood(run):
         except InputError as error:
             if split == config.train_split:
                 raise
-            print(f"no test images: {error}")
+            print(f"no test {sources[config.train_split].word}s: {error}")
             continue
         sources[split] = source
         first, *others = source.understood()
@@ -97,11 +97,12 @@ def _look(run, split, bad, converted):
     """Fills in the reasons by the names of bad images, and names of converted files."""
     config, source = run.config, run.source(split)
     total, before = source.num_images, len(bad)
-    print(f"looking at {total:,} images of {config.dataset}, {split}", flush=True)
+    elements = f"{source.word}s"
+    print(f"looking at {total:,} {elements} of {config.dataset}, {split}", flush=True)
     began = time.monotonic()
     missing = []
     done = 0
-    with progress.bar("looked at", total, "images") as bar:
+    with progress.bar("looked at", total, elements) as bar:
         for checked, index in survey.undecodable(source):
             bar.update(checked - done)
             done = checked
@@ -115,7 +116,7 @@ def _look(run, split, bad, converted):
                 _note(source, missing, bad)
                 raise InputError(
                     f"{config.dataset}, {split}: {len(missing)} of the first {checked} "
-                    f"of {total} images cannot be read, which is more than "
+                    f"of {total} {elements} cannot be read, which is more than "
                     f"--config.max_bad_images={config.max_bad_images:g} of all; they "
                     f"are listed in {run.workdir.bad_images}"
                 )
@@ -125,8 +126,9 @@ def _look(run, split, bad, converted):
     for line in _by_reason(list(bad.items())[before:]):
         print(f"  {line}")
     if converted:
-        more = listing.counted(len(converted), "more image")
-        print(f"  {more} read as PNG, since TensorFlow does not read the file")
+        more = listing.counted(len(converted), f"more {source.word}")
+        kind = source.modality.converted_to
+        print(f"  {more} read as {kind}, since TensorFlow does not read the file")
 
 
 def _note(source, missing, bad):

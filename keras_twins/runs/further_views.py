@@ -2,6 +2,7 @@
 
 from keras_twins.errors import InputError
 from keras_twins.models.pair_losses import as_pair_loss
+from keras_twins.runs import of_sounds
 
 _KEY = "views.further_views"
 
@@ -42,6 +43,8 @@ def check_loss(config, loss):
 
 def describe(config):
     """What a batch is made of, in words that follow a number of images."""
+    if of_sounds.is_it(config):
+        return f"pairs of {config.views.frames} frames"
     size, further = config.views.image_size, given(config)
     if not further:
         return f"pairs of {size} pixels"

@@ -1,11 +1,16 @@
-"""The images that a run is looked at with: its test set, where it has one."""
+"""The images or recordings that a run is looked at with: its test set, where it has."""
 
 import dataclasses
 from typing import Any
 
-from keras_twins import data
+import numpy as np
+
+from keras_twins import data, evaluation
+from keras_twins.data.log_mels import whole_batches
 from keras_twins.data.sources import SourceDataset
-from keras_twins.runs import parts
+from keras_twins.runs import of_sounds, parts
+
+_BATCH_SIZE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,10 +19,12 @@ class Images:
 
     Attributes:
         split: str, which part.
-        batches: batched `tf.data.Dataset` of pixels in 0..255, or of (pixels, labels).
+        batches: batched `tf.data.Dataset` of pixels in 0..255, or of (pixels, labels);
+            of recordings, of whole log-mels, the shortest first.
         labelled: bool.
         class_names: tuple of str, or None.
-        paths: list of file names, or None where the images are no files.
+        paths: list of file names, in the order of the batches, or None where the images
+            are no files.
     """
 
     split: str
@@ -68,6 +75,8 @@ def open_source(run, source, split, limit=None):
     stride = 1
     if limit is not None and source.paths is not None:
         stride = -(-source.num_images // limit)
+    if of_sounds.is_it(run.config):
+        return _of_recordings(source, split, stride)
     images = _every(source, stride)
     if limit is not None:
         images = images.take(limit)
@@ -80,7 +89,37 @@ def open_source(run, source, split, limit=None):
     )
 
 
-def evaluation_batches(run, images, batch_size=256):
+def _of_recordings(source, split, stride):
+    source = source.at(range(0, source.num_images, stride)).by_length()
+    return Images(
+        split=split,
+        batches=whole_batches(source, _BATCH_SIZE, labels=source.has_labels),
+        labelled=source.has_labels,
+        class_names=source.class_names,
+        paths=source.paths,
+    )
+
+
+def embeddings(sources, encoder, verbose=0):
+    """The embeddings of all recordings of some sources, in their order.
+
+    Args:
+        sources: list of `Source` of log-mels.
+        encoder: as of `kt.evaluation.embed`.
+        verbose: 0 or 1, whether to show a progress bar.
+
+    Returns:
+        `(N, D)` float32 array.
+    """
+    found = []
+    for source in sources:
+        with data.explain_read_errors(source.dataset()):
+            batches = whole_batches(source, _BATCH_SIZE)
+            found.append(evaluation.embed(encoder, batches, verbose=verbose)[0])
+    return np.concatenate(found)
+
+
+def evaluation_batches(run, images, batch_size=_BATCH_SIZE):
     """Batches of pixels in 0..255, with labels where there are, in order."""
     return data.evaluation_pipeline(
         images,
@@ -110,8 +149,12 @@ def snapshot_pairs(run, count=1024):
     Returns:
         batched `tf.data.Dataset` of `(view_a, view_b)` and further views.
     """
-    images = run.train_source.dataset().take(count)
-    size = int(images.cardinality())
+    source = run.train_source
+    size = min(count, source.num_images)
+    if of_sounds.is_it(run.config):
+        images = source.at(range(size)).dataset()  # Views mix two that are at hand.
+    else:
+        images = source.dataset().take(size)
     batch_size = min(64, size)
     # Epoch 0 alone, whose last batch may be a small one.
     return data.two_view_pipeline(

@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from keras_twins import listing
 from keras_twins.data import survey
 from keras_twins.data.sources import Source
 from keras_twins.errors import InputError
@@ -61,7 +62,7 @@ def parts(run):
     in_test, in_train = _shared(train, test)
     if not in_test.any():
         return Parts(train, test, config.test_split)
-    both = f"{in_test.sum():,} images are in {config.train_split} and in "
+    both = f"{in_test.sum():,} {train.word}s are in {config.train_split} and in "
     both += f"{config.test_split}: "
     if not in_test.all():
         said = f"{both}no classifier learns from them."
@@ -70,7 +71,9 @@ def parts(run):
         said = f"{both}none of them is tested on."
         return Parts(train, test.only(~in_train), config.test_split, said)
     return _held_out(
-        run, train, f"{config.train_split} and {config.test_split} are the same images"
+        run,
+        train,
+        f"{config.train_split} and {config.test_split} are the same {train.word}s",
     )
 
 
@@ -93,10 +96,10 @@ def readable(found):
         kept = np.ones(source.num_images, bool)
         kept[places] = False
         if not kept.any():
-            raise InputError(f"{source.name} has no image that can be read")
+            raise InputError(f"{source.name} has no {source.word} that can be read")
         sources.append(source.only(kept))
     several = len(bad) > 1
-    said = f"{len(bad):,} images" if several else "1 image"
+    said = listing.counted(len(bad), found.train.word)
     said += f" cannot be read and {'are' if several else 'is'} left out: "
     said += ", ".join(bad[:3]) + (", …." if len(bad) > 3 else ".")
     return Parts(*sources, found.split, " ".join(filter(None, (found.said, said))))
@@ -162,11 +165,11 @@ def _held_out(run, train, reason):
     drawn = held_out(labels)
     if not drawn.any():
         return Parts(
-            missing=f"{reason}, and no class has two images, one of which could be "
-            "held out to test on"
+            missing=f"{reason}, and no class has two {train.word}s, one of which "
+            "could be held out to test on"
         )
     said = (
-        f"{reason}: {drawn.sum():,} of {len(drawn):,} images of "
+        f"{reason}: {drawn.sum():,} of {len(drawn):,} {train.word}s of "
         f"{run.config.train_split}, {_PERCENT} % of each class (seed {_SEED}), are "
         "held out to test on; no classifier learns from them."
     )

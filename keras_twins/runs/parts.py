@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_twins import data, distribution, models, optimizers
 from keras_twins.augment import TwoViews
 from keras_twins.errors import InputError, UnreadableImage
-from keras_twins.runs import encoders, further_views, methods, named
+from keras_twins.runs import encoders, further_views, methods, named, of_sounds
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -31,6 +31,8 @@ class Stage:
 def stages(config):
     """The stages of the training: `config.sizes` spread over `config.epochs`.
 
+    Views of recordings have one length.
+
     `config.sizes` holds `(image_size, epochs)` pairs for what comes before the views of
     full size.
     """
@@ -38,6 +40,11 @@ def stages(config):
         raise InputError(
             "--config.data_service and --config.views_on_device exclude each other: "
             "the model makes the views that the service is to make"
+        )
+    if config.sizes and of_sounds.is_it(config):
+        raise InputError(
+            f"--config.sizes={config.sizes}: views of recordings have one length, "
+            "--config.views.frames"
         )
     if config.sizes and config.views_on_device:
         raise InputError(
@@ -53,7 +60,7 @@ def stages(config):
             f"--config.sizes={config.sizes} takes {epoch} epochs, of which "
             f"--config.epochs={config.epochs} leaves none at full size"
         )
-    return [*found, Stage(epoch, config.epochs, config.views.image_size)]
+    return [*found, Stage(epoch, config.epochs, config.views.get("image_size"))]
 
 
 def views(config, image_size=None):
@@ -62,6 +69,8 @@ def views(config, image_size=None):
     Where evaluation sees images at the size of the views, it prepares them as
     evaluation does. A layer by `module:name` takes the arguments of `TwoViews`.
     """
+    if of_sounds.is_it(config):
+        return of_sounds.views(config)
     spec = config.views.to_dict()
     if image_size is not None:
         spec["image_size"] = image_size
@@ -80,7 +89,7 @@ def views(config, image_size=None):
     return named.make({}, "views", {"name": name}, spec, **settings)
 
 
-def steps_per_epoch(config, num_images, strategy):
+def steps_per_epoch(config, source, strategy):
     """Steps of an epoch; an incomplete last batch is dropped."""
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
@@ -93,12 +102,12 @@ def steps_per_epoch(config, num_images, strategy):
             "--config.data_service serves one process: to several workers it gives "
             "batches in no common order"
         )
-    if num_images < config.batch_size:
+    if source.num_images < config.batch_size:
         raise InputError(
             f"--config.batch_size={config.batch_size} is more than the "
-            f"{num_images} images of {config.dataset}"
+            f"{source.num_images} {source.word}s of {config.dataset}"
         )
-    return num_images // config.batch_size
+    return source.num_images // config.batch_size
 
 
 def check_input(config, source):
@@ -113,7 +122,7 @@ def check_input(config, source):
         return  # The first pass names it, and leaves it out.
     if None in shape:
         raise InputError(
-            "--config.views_on_device=True needs images of one size; those of "
+            f"--config.views_on_device=True needs {source.word}s of one size; those of "
             f"{config.dataset} differ in size"
         )
 
@@ -151,9 +160,12 @@ def training_pairs(config, images, steps_per_epoch, first_epoch, first_step=0):
 
 
 def encoder(config):
-    """The configured encoder, which takes normalised images."""
+    """The configured encoder, which takes normalised images or log-mels."""
+    if of_sounds.is_it(config):
+        return encoders.make(config, of_sounds.encoder_shape(config))
     several = config.sizes or further_views.of_several_sizes(config)
-    return encoders.make(config, None if several else config.views.image_size)
+    size = None if several else config.views.image_size
+    return encoders.make(config, (size, size, 3))
 
 
 def import_encoder(config):
@@ -177,6 +189,8 @@ def model(config):
 
 
 def _check_evaluation_size(config, body):
+    if of_sounds.is_it(config):
+        return  # Recordings are evaluated whole.
     size = config.evaluation.image_size
     if any(side not in (None, size) for side in body.input_shape[1:3]):
         raise InputError(
@@ -186,8 +200,13 @@ def _check_evaluation_size(config, body):
         )
 
 
-def pixel_encoder(config, body):
-    """The encoder that takes pixels in 0..255, which is saved, evaluated and served."""
+def saved_encoder(config, body):
+    """The encoder that is saved, evaluated and served.
+
+    It takes pixels in 0..255, or log-mels as they are.
+    """
+    if of_sounds.is_it(config):
+        return of_sounds.saved_encoder(config, body)
     return models.with_normalisation(body, config.views.mean, config.views.std)
 
 

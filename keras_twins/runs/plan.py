@@ -2,6 +2,7 @@
 
 import statistics
 
+from keras_twins import listing
 from keras_twins.decode import host
 from keras_twins.errors import InputError
 
@@ -53,7 +54,7 @@ def decide(config, source, replicas):
     if batch_size is None:
         batch_size = decided["batch_size"] = _batch_size(count)
     if count < batch_size:
-        decided["batch_size"] = _batch_that_fits(config, count, replicas)
+        decided["batch_size"] = _batch_that_fits(config, source, replicas)
     if config.epochs is None:
         epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _IMAGES_SHOWN // count))
         decided |= with_epochs(config, epochs)
@@ -113,17 +114,19 @@ def _batch_size(count):
     return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, power))
 
 
-def _batch_that_fits(config, count, replicas):
+def _batch_that_fits(config, source, replicas):
+    count = source.num_images
     fitting = count // replicas * replicas
+    elements = listing.counted(count, source.word)
     if fitting < 2:
         raise InputError(
-            f"{config.dataset}: {count} image{'s' if count > 1 else ''} for {replicas} "
-            f"replica{'s' if replicas > 1 else ''} make no batch, which needs 2 images "
-            "and one per replica"
+            f"{config.dataset}: {elements} for {replicas} "
+            f"replica{'s' if replicas > 1 else ''} make no batch, which needs 2 "
+            f"{source.word}s and one per replica"
         )
     if config.batch_size is not None:
         print(
-            f"{config.dataset} has {count} images: batches of {fitting}, instead of "
+            f"{config.dataset} has {elements}: batches of {fitting}, instead of "
             f"--config.batch_size={config.batch_size}"
         )
     return fitting

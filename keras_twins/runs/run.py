@@ -5,7 +5,15 @@ import tensorflow as tf
 
 from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
-from keras_twins.runs import adjustable, config_check, levels, methods, parts, plan
+from keras_twins.runs import (
+    adjustable,
+    config_check,
+    levels,
+    methods,
+    of_sounds,
+    parts,
+    plan,
+)
 from keras_twins.runs.workdir import STUDENT, as_data, flatten
 
 
@@ -28,6 +36,7 @@ class Run:
 
     def __init__(self, config, workdir=None, strategy=None):
         config_check.check(config)
+        of_sounds.check(config)
         self.given = config.copy_and_resolve_references()
         paths = adjustable.with_absolute_paths(flatten(as_data(config)))
         for key in adjustable.PATHS:
@@ -64,6 +73,8 @@ class Run:
 
     def decide_image_size(self):
         """Decides the size of the views where the configuration leaves it open."""
+        if of_sounds.is_it(self.config):
+            return
         self.apply(plan.image_size(self.config, self.train_source))
 
     def decide(self):
@@ -81,33 +92,47 @@ class Run:
             )
         )
 
+    def decide_statistics(self):
+        """Decides mean and deviation of log-mels where they are open.
+
+        The first pass has left out by now what cannot be read.
+        """
+        if of_sounds.is_it(self.config):
+            self.apply(of_sounds.statistics(self.config, self.train_source))
+
     def apply(self, decided):
         """Takes what was decided, a dict of values by key, into the configuration."""
         self.plan |= decided
         self.config.update_from_flattened_dict(decided)
+        if of_sounds.is_it(self.config):
+            return
         if self.config.evaluation.image_size is None:
             self.config.evaluation.image_size = self.config.views.image_size
 
     def source(self, split):
-        """The images of a split, opened once.
+        """The images of a split, or its log-mels, opened once.
 
         Raises:
             InputError: if there is no such data set or split.
         """
         if split not in self._sources:
-            config = self.config
-            source = open_source(
-                config.dataset,
-                split,
-                config.data_dir,
-                config.download,
-                label_file=config.get("labels"),
-                # A run of an earlier version has neither.
-                image_key=config.get("image_key"),
-                label_key=config.get("label_key"),
-            )
-            self._sources[split] = self._corrected(source)
+            self._sources[split] = self._corrected(self._opened(split))
         return self._sources[split]
+
+    def _opened(self, split):
+        config = self.config
+        if of_sounds.is_it(config):
+            return of_sounds.open_log_mels(config, split)
+        return open_source(
+            config.dataset,
+            split,
+            config.data_dir,
+            config.download,
+            label_file=config.get("labels"),
+            # A run of an earlier version has neither.
+            image_key=config.get("image_key"),
+            label_key=config.get("label_key"),
+        )
 
     def has_split(self, split):
         """Whether the data set has a split of this name."""
@@ -170,7 +195,7 @@ class Run:
             return keras.models.load_model(self.workdir.encoder, compile=False)
         methods.import_model(self.config)
         model = keras.models.load_model(self.workdir.model, compile=False)
-        return parts.pixel_encoder(self.config, model.teacher.encoder)
+        return parts.saved_encoder(self.config, model.teacher.encoder)
 
     def steps_per_epoch(self):
         """Steps of an epoch.
@@ -179,6 +204,4 @@ class Run:
             InputError: if the batch cannot be shared by the replicas, or is larger than
                 the collection.
         """
-        return parts.steps_per_epoch(
-            self.config, self.train_source.num_images, self.strategy
-        )
+        return parts.steps_per_epoch(self.config, self.train_source, self.strategy)

@@ -1,5 +1,6 @@
 """Files that TensorFlow does not read are read as Pillow reads them."""
 
+import functools
 import io
 import os
 import shutil
@@ -11,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import data
-from keras_twins.data import converted
+from keras_twins.data import converted, modality
 from keras_twins.data.loading import open_source
 from keras_twins.errors import InputError
 
@@ -145,7 +146,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(root, tmp_path, monkeypatch)
 def test_the_cache_is_where_caches_are(monkeypatch, tmp_path):
     monkeypatch.delenv(converted.FOLDER_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert converted.folder() == tmp_path / "keras_twins" / "images"
+    assert converted.folder(modality.IMAGES) == tmp_path / "keras_twins" / "images"
 
 
 def test_what_pillow_refuses_too_is_named_with_pillows_reason(root, cache):
@@ -159,9 +160,10 @@ def test_what_pillow_refuses_too_is_named_with_pillows_reason(root, cache):
 
 def test_several_at_once_convert_once(root, cache):
     """As the workers of a training on one machine do."""
+    readable = functools.partial(converted.readable, modality.IMAGES)
     found, names = [], [str(path) for path in sorted(root.iterdir())]
     workers = [
-        threading.Thread(target=lambda: found.append(converted.readable("x", names)))
+        threading.Thread(target=lambda: found.append(readable("x", names)))
         for _ in range(4)
     ]
     for worker in workers:

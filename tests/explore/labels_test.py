@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from keras_twins import files
-from keras_twins.data import label_table
+from keras_twins.data import label_table, modality
 from keras_twins.errors import InputError
 from keras_twins.explore.labels import Labels
 
@@ -19,7 +19,8 @@ def test_a_run_reads_the_classes_that_were_saved(tmp_path):
     labels.save([0, 1], "cat")
     labels.save([3], "dog")
     assert labels.of_rows() == ["cat", "cat", "", "dog"]
-    classes, _ = label_table.read(str(tmp_path / "labels.csv"), [], paths)
+    table = str(tmp_path / "labels.csv")
+    classes, _, _ = label_table.read(modality.IMAGES, table, [], paths)
     assert classes.names == ("cat", "dog")
     assert classes.numbers.tolist()[:2] == [0, 0] and classes.numbers[3] == 1
 

@@ -100,7 +100,61 @@ def test_normalisation_takes_pixels(rng):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("filters", "hidden", "weights", "width"),
+    # 6.33 million and 3072 in arXiv 2209.14345, table 4.1, of which 256 are moments of
+    # batch norm; a small one for a CPU.
+    [(64, 2048, 6_333_632, 3072), (16, 256, 134_192, 512)],
+)
+def test_audiontt_has_the_sizes_of_the_paper(filters, hidden, weights, width):
+    encoder = models.audiontt(filters=filters, hidden=hidden)
+    assert encoder.count_params() == weights
+    assert encoder.input_shape == (None, 64, None, 1)
+    assert encoder.output_shape == (None, width)
+
+
+def _for_sounds():
+    yield models.audiontt((16, None, 1), filters=4, hidden=8)
+    yield models.residual_encoder((16, None, 1), "cifar", (4, 6), (1, 1), pool="time")
+
+
+def test_encoders_of_sounds_take_any_length_and_know_high_from_low(rng):
+    for encoder in _for_sounds():
+        log_mels = rng.normal(size=(2, 16, 40, 1)).astype("float32")
+        found = ops.convert_to_numpy(encoder(log_mels))
+        # A recording that is heard twice is the same recording: time alone is pooled.
+        inside = ops.convert_to_numpy(encoder(np.tile(log_mels, (1, 1, 8, 1))))
+        upside_down = ops.convert_to_numpy(encoder(log_mels[:, ::-1]))
+        assert np.abs(found - upside_down).max() > 0.1
+        assert np.abs(found - inside).max() < np.abs(found - upside_down).max()
+
+
+def test_pooling_over_time_is_maximum_plus_mean(rng):
+    for encoder in _for_sounds():
+        before = encoder.get_layer("time_max").input
+        by_frame = keras.Model(encoder.input, before)
+        log_mels = rng.normal(size=(2, 16, 40, 1)).astype("float32")
+        frames = ops.convert_to_numpy(by_frame(log_mels))
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(encoder(log_mels)),
+            frames.max(axis=1) + frames.mean(axis=1),
+            atol=1e-5,
+        )
+
+
+def test_normalisation_takes_log_mels(rng):
+    body = models.audiontt((16, None, 1), filters=4, hidden=8)
+    log_mels = rng.normal(-5, 3, size=(2, 16, 20, 1)).astype("float32")
+    found = models.with_normalisation(body, (-4.0,), (2.0,), unit=1.0)(log_mels)
+    found, expected = map(ops.convert_to_numpy, (found, body((log_mels + 4) / 2)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_what_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="at least 4 bands.*Received"):
+        models.audiontt((None, None, 1))
+    with pytest.raises(ValueError, match="`pool`.*Received: pool='odd'"):
+        models.residual_encoder((8, 8, 3), "cifar", (4,), (1,), pool="odd")
     with pytest.raises(ValueError, match="`stem`.*Expected one of.*stem='big'"):
         models.resnet18((32, 32, 3), stem="big")
     with pytest.raises(ValueError, match="as many `widths` as"):

@@ -37,11 +37,11 @@ def configured(name, **changed):
 
 def made(config):
     keras.utils.set_random_seed(0)
-    return encoders.make(config, SIZE)
+    return encoders.make(config, (SIZE, SIZE, 3))
 
 
 def of_pixels(config, encoder):
-    return parts.pixel_encoder(config, encoder)
+    return parts.saved_encoder(config, encoder)
 
 
 @pytest.fixture

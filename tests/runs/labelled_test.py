@@ -53,7 +53,7 @@ def trained(config, path):
     workdir = Workdir(path)
     workdir.path.mkdir()
     files.write_json(workdir.config, as_data(config))
-    parts.pixel_encoder(config, parts.model(config).encoder).save(workdir.encoder)
+    parts.saved_encoder(config, parts.model(config).encoder).save(workdir.encoder)
     return workdir
 
 
