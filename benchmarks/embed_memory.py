@@ -25,9 +25,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         export(root / "embedder")
-        peaks = [
-            measure(root / str(count), root / "embedder", count) for count in counts
-        ]
+        peaks = [measure(root, count) for count in counts]
     print(f"memory of the last by that of the first: {peaks[-1] / peaks[0]:.3f}")
 
 
