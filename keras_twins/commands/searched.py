@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from keras_twins import pictures, progress
-from keras_twins.collection.measures import open_picture
+from keras_twins.collection.file_pictures import picture_of
 from keras_twins.commands import embeddings_file
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.decode import host
@@ -135,7 +135,7 @@ def thumbnail(path, side, levels=None):
 
 def _pixels(path, levels):
     if levels is None:
-        return np.asarray(open_picture(path))
+        return np.asarray(picture_of(path))
     from keras_twins.runs.embedder import read_picture  # It imports TensorFlow.
 
     return read_picture(path, levels)

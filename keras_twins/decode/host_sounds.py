@@ -11,6 +11,7 @@ have, are cut to it: 16 bits hold -1 to 1 - 2⁻¹⁵.
 import contextlib
 import dataclasses
 import io
+import math
 import struct
 
 import numpy as np
@@ -66,7 +67,7 @@ def needs_conversion(head, rate):
     header = wav_header.read(head)
     if not header.coding:
         return False  # It is cut off, which the decoder says.
-    return not (_is_plain(header) and header.rate == rate)
+    return not (is_plain(header) and header.rate == rate)
 
 
 def readable(contents, rate, max_seconds=sound_kinds.MAX_SECONDS):
@@ -92,10 +93,25 @@ def wav_of_file(file, rate, max_seconds=sound_kinds.MAX_SECONDS):
     """The same of a binary file object of any recording, which is read in blocks."""
     with _opened(file) as sound:
         _check_length(sound.frames / sound.samplerate, max_seconds)
-        samples = np.concatenate([*_in_16_bits(_at_rate(sound, rate, max_seconds))])
-    if not len(samples):
-        raise Unreadable("holds no sample at the rate that is asked for")
-    return wav(samples, rate)
+        return wav(_samples(_at_rate(sound, rate, max_seconds)), rate)
+
+
+def beginning(file, rate, seconds):
+    """Reads the beginning of any recording, of any length, and no more.
+
+    Args:
+        file: binary file object.
+        rate: int, in Hz.
+        seconds: float, how much at most.
+
+    Returns:
+        `(N,)` array of int16, mono, at that rate.
+
+    Raises:
+        Unreadable: for what is not a recording, or cannot be decoded.
+    """
+    with _opened(file) as sound:
+        return _samples(_at_rate(sound, rate, frames=int(seconds * sound.samplerate)))
 
 
 def wav(samples, rate):
@@ -137,7 +153,7 @@ def facts(path):
         head = file.read(HEAD_BYTES)
         header = wav_header.read(head)
         # Of what the graph reads, soundfile is not needed to know more.
-        if sound_kinds.kind_of(head) == sound_kinds.WAV and _is_plain(header):
+        if sound_kinds.kind_of(head) == sound_kinds.WAV and is_plain(header):
             if header.data_at and header.rate and header.channels:
                 data_bytes = header.data_bytes
                 if data_bytes == sound_kinds.STREAMED:
@@ -150,7 +166,8 @@ def facts(path):
             return Facts(seconds, sound.samplerate, sound.channels)
 
 
-def _is_plain(header):
+def is_plain(header):
+    """Whether the samples of a WAV are 16-bit integers, by its `WavHeader`."""
     return header.coding == sound_kinds.PCM and header.bits == 16
 
 
@@ -211,26 +228,34 @@ def _check_length(seconds, max_seconds):
         )
 
 
-def _at_rate(sound, rate, max_seconds):
-    """Yields blocks of mono samples, float32, at another rate."""
+def _at_rate(sound, rate, max_seconds=math.inf, frames=None):
+    """Yields blocks of mono samples, float32, at another rate: all, or the first."""
     import soxr  # An optional extra.
 
     resampler = soxr.ResampleStream(
         sound.samplerate, rate, 1, dtype="float32", quality=RESAMPLER
     )
     same, read = sound.samplerate == rate, 0
-    for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
+    wanted = sound.frames if frames is None else min(frames, sound.frames)
+    for block in sound.blocks(_BLOCK, frames=wanted, dtype="float32", always_2d=True):
         read += len(block)
         _check_length(read / sound.samplerate, max_seconds)
         mono = block.mean(axis=1)
         yield mono if same else resampler.resample_chunk(mono)
-    if read < sound.frames:
+    if read < wanted:
         raise Unreadable(
             f"is cut off: {read / sound.samplerate:.1f} s of "
-            f"{sound.frames / sound.samplerate:.1f} s can be decoded"
+            f"{wanted / sound.samplerate:.1f} s can be decoded"
         )
     if not same:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _samples(blocks):
+    samples = np.concatenate([*_in_16_bits(blocks)])
+    if not len(samples):
+        raise Unreadable("holds no sample at the rate that is asked for")
+    return samples
 
 
 def _in_16_bits(blocks):

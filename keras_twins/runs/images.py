@@ -1,11 +1,12 @@
 """The images or recordings that a run is looked at with: its test set, where it has."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from keras_twins import data, evaluation
+from keras_twins import data, evaluation, pictures, spectrograms
 from keras_twins.data.log_mels import whole_batches
 from keras_twins.data.sources import SourceDataset
 from keras_twins.runs import of_sounds, parts
@@ -25,6 +26,7 @@ class Images:
         class_names: tuple of str, or None.
         paths: list of file names, in the order of the batches, or None where the images
             are no files.
+        draw: function of an image or log-mel and a side in pixels: a square PIL image.
     """
 
     split: str
@@ -32,6 +34,7 @@ class Images:
     labelled: bool
     class_names: tuple[str, ...] | None
     paths: list[str] | None
+    draw: Callable = pictures.thumbnail
 
 
 def test_images(run, limit=None):
@@ -97,6 +100,7 @@ def _of_recordings(source, split, stride):
         labelled=source.has_labels,
         class_names=source.class_names,
         paths=source.paths,
+        draw=spectrograms.thumbnail,
     )
 
 
