@@ -145,7 +145,7 @@ class _Thumbnails:
         self._made = {}
 
     def __call__(self, row):
-        """`(data URI, path, address of a sound)` of a row, each empty where not there."""
+        """`(data URI, path, address of its sound)` of a row, empty if there is none."""
         if row not in self._made:
             path = self._paths[row]
             try:

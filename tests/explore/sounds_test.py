@@ -9,7 +9,7 @@ import recordings
 import soundfile
 from browsing import wait_for
 from explored import Client, serving
-from explored_page import click, list_group, mistakes, open_explore, run
+from explored_page import list_group, mistakes, open_explore, run
 from PIL import Image
 from planted import picture, save
 
@@ -38,12 +38,8 @@ def sounds(tmp_path):
 def test_a_recording_is_drawn_and_played(sounds, tmp_path):
     with serving(sounds) as port:
         client = Client(port)
-        assert [
-            file["sound"] for file in client.json("/api/files?rows=0,1,2,4,5")[1]
-        ] == [
-            *(True, True, True),
-            *(False, False),
-        ]
+        files = client.json("/api/files?rows=0,1,2,4,5")[1]
+        assert [file["sound"] for file in files] == [True, True, True, False, False]
         for row, kind in enumerate(("audio/wav", "audio/flac", "audio/wav")):
             drawn = Image.open(io.BytesIO(client(f"/api/thumbnail/{row}")[2]))
             assert drawn.size == (160, 160)
@@ -56,7 +52,7 @@ def test_a_recording_is_drawn_and_played(sounds, tmp_path):
         # What is no recording is not sent, whoever asks.
         for row in (4, 5):
             assert client.json(f"/api/sound/{row}")[0] == 404
-        assert client(f"/api/thumbnail/3")[1]["Content-Type"] == "image/svg+xml"
+        assert client("/api/thumbnail/3")[1]["Content-Type"] == "image/svg+xml"
         assert client("/api/sound/0", Host="example.org")[0] == 403
 
 
