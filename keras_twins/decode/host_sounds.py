@@ -131,7 +131,8 @@ def wav_of_samples(samples, samples_rate, rate):
     Raises:
         Unreadable: for samples that are not numbers, or a rate that is not read.
     """
-    samples = np.asarray(samples, np.float32).reshape(len(samples), -1)
+    samples = np.asarray(samples, np.float32)
+    samples = samples[:, np.newaxis] if samples.ndim == 1 else samples
     _check_claims(samples_rate, samples.shape[1], len(samples))
     mono = [samples.mean(axis=1)]
     return _wav_of_blocks(_in_16_bits(_at_rate(mono, samples_rate, rate)), rate)
