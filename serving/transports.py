@@ -1,9 +1,10 @@
 """One request to a server that speaks as TensorFlow Serving does: REST or gRPC.
 
-A transport has `embed(encoded)`, from a list of encoded images to float32
-`(count, width)`; `model()`, which model embeds; and `close()`. It tries once, and tells
-what failed by the error. `meets_others` says whether a request may be refused for what
-is in another one, as where a server runs several of them as one batch.
+A transport has `input()`, what the model takes, a `ModelInput`; `embed(name, encoded)`,
+from the input's name and a list of encoded files to float32 `(count, width)`;
+`model()`, which model embeds; and `close()`. It tries once, and tells what failed by
+the error. `meets_others` says whether a request may be refused for what is in another
+one, as where a server runs several of them as one batch.
 """
 
 import base64
@@ -13,7 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_twins.errors import InputError
-from keras_twins.export.signatures import EMBEDDING, IMAGE_BYTES
+from keras_twins.export.signatures import (
+    AUDIO_BYTES,
+    EMBEDDING,
+    IMAGE_BYTES,
+    SAMPLE_RATE,
+    SERVING_DEFAULT,
+)
+from keras_twins.serving.model_input import ImageInput, SoundInput
 
 _REASON_CHARACTERS = 500
 
@@ -39,7 +47,7 @@ class Unavailable(ServerError):
 
 
 class Refused(ServerError):
-    """The server finds fault with the images, or with how many they are."""
+    """The server finds fault with the files, or with how many they are."""
 
 
 class RestTransport:
@@ -69,12 +77,18 @@ class RestTransport:
         limits = httpx.Limits(max_connections=connections)
         self._http = httpx.Client(timeout=timeout, limits=limits)
 
-    def embed(self, encoded):
-        images = [{"b64": base64.b64encode(image).decode()} for image in encoded]
-        body = {"inputs": {IMAGE_BYTES: images}}
-        response = self._answer("POST", f"{self._status}:predict", json=body)
+    def input(self):
+        response = self._answer("GET", f"{self._status}/metadata")
         try:
-            return _embeddings(response.json()["outputs"], len(encoded))
+            signatures = response.json()["metadata"]["signature_def"]["signature_def"]
+            return _input(signatures[SERVING_DEFAULT]["inputs"], self._rate)
+        except (ValueError, TypeError, LookupError) as error:
+            raise _no_embeddings(self._url, self._model) from error
+
+    def embed(self, name, encoded):
+        answer = self._predict(SERVING_DEFAULT, name, encoded)
+        try:
+            return _embeddings(answer.json()["outputs"], len(encoded))
         except (ValueError, TypeError, LookupError) as error:
             raise _no_embeddings(self._url, self._model) from error
 
@@ -89,6 +103,14 @@ class RestTransport:
 
     def close(self):
         self._http.close()
+
+    def _rate(self):
+        return self._predict(SAMPLE_RATE, AUDIO_BYTES, [b""]).json()["outputs"][0]
+
+    def _predict(self, signature, name, encoded):
+        files = [{"b64": base64.b64encode(file).decode()} for file in encoded]
+        body = {"signature_name": signature, "inputs": {name: files}}
+        return self._answer("POST", f"{self._status}:predict", json=body)
 
     def _answer(self, method, address, **more):
         try:
@@ -159,22 +181,25 @@ class GrpcTransport:
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def embed(self, encoded):
-        # Over gRPC alone: the REST client needs no TensorFlow.
-        import tensorflow as tf
-        from tensorflow_serving.apis import predict_pb2
+    def input(self):
+        from tensorflow_serving.apis import get_model_metadata_pb2  # As below.
 
-        request = predict_pb2.PredictRequest()
+        request = get_model_metadata_pb2.GetModelMetadataRequest()
         request.model_spec.name = self._model
-        tensor = request.inputs[IMAGE_BYTES]
-        tensor.dtype = tf.string.as_datatype_enum
-        tensor.tensor_shape.dim.add(size=len(encoded))
-        tensor.string_val.extend(encoded)
-        response = self._answer(self._stub.Predict, request)
+        request.metadata_field.append("signature_def")
+        response = self._answer(self._stub.GetModelMetadata, request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
         try:
-            return _embeddings(
-                tf.make_ndarray(response.outputs[EMBEDDING]), len(encoded)
-            )
+            found = signatures.signature_def[SERVING_DEFAULT].inputs
+            return _input(found, self._rate)
+        except (ValueError, TypeError, LookupError) as error:
+            raise _no_embeddings(self._url, self._model) from error
+
+    def embed(self, name, encoded):
+        try:
+            answer = self._predict(SERVING_DEFAULT, name, encoded, EMBEDDING)
+            return _embeddings(answer, len(encoded))
         except (ValueError, TypeError) as error:
             raise _no_embeddings(self._url, self._model) from error
 
@@ -196,6 +221,24 @@ class GrpcTransport:
     def close(self):
         self._channel.close()
 
+    def _rate(self):
+        return self._predict(SAMPLE_RATE, AUDIO_BYTES, [b""], SAMPLE_RATE)[0]
+
+    def _predict(self, signature, name, encoded, output):
+        # Over gRPC alone: the REST client needs no TensorFlow.
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._model
+        request.model_spec.signature_name = signature
+        tensor = request.inputs[name]
+        tensor.dtype = tf.string.as_datatype_enum
+        tensor.tensor_shape.dim.add(size=len(encoded))
+        tensor.string_val.extend(encoded)
+        response = self._answer(self._stub.Predict, request)
+        return tf.make_ndarray(response.outputs[output])
+
     def _answer(self, method, request):
         try:
             return method(request, timeout=self._timeout)
@@ -216,10 +259,23 @@ class GrpcTransport:
         return ServerError(f"{self._url} failed ({code.name}): {reason}")
 
 
+def _input(names, ask_rate):
+    """What a model with inputs of some names takes; its rate is asked where it has one.
+
+    Raises:
+        LookupError: for another model.
+    """
+    if IMAGE_BYTES in names:
+        return ImageInput()
+    if AUDIO_BYTES in names:
+        return SoundInput(int(ask_rate()))
+    raise LookupError(f"it takes {', '.join(names)}")
+
+
 def _embeddings(answer, count):
     embeddings = np.asarray(answer, np.float32)
     if embeddings.ndim != 2 or len(embeddings) != count:
-        raise ValueError(f"shape {embeddings.shape} for {count} images")
+        raise ValueError(f"shape {embeddings.shape} for {count} files")
     return embeddings
 
 
@@ -250,7 +306,7 @@ def _unknown_model(url, model, reason):
 
 def _no_embeddings(url, model):
     return ServerError(
-        f"{url} did not answer with one embedding an image; is {model!r} an exported "
+        f"{url} did not answer with one embedding per file; is {model!r} an exported "
         "embedding model?"
     )
 

@@ -37,7 +37,7 @@ def read(modality, path, roots, files):
     """Classes by a table of labels.
 
     Args:
-        modality: `keras_twins.data.modality.Modality` of the files.
+        modality: `keras_twins.decode.modality.Modality` of the files.
         path: str, a file of the columns path and label, separated by comma, semicolon
             or tab, with or without a header.
         roots: list of str, the folders that its paths may be relative to, besides its

@@ -7,7 +7,7 @@ so that all recordings are seen alike.
 import numpy as np
 
 from keras_twins import mel
-from keras_twins.decode import host_sounds
+from keras_twins.decode import host_sounds, playing
 
 RATE = 16_000
 _WINDOW, _HOP, _BANDS, _LOW, _HIGH = 1024, 160, 64, 60.0, 7800.0
@@ -27,8 +27,9 @@ def log_mel(path, seconds):
     Raises:
         one of `host_sounds.ERRORS`: for a file that cannot be read.
     """
-    with open(path, "rb") as file:
-        samples = host_sounds.beginning(file, RATE, seconds) / np.float32(2**15)
+    samples = playing.beginning(path, RATE, seconds) / np.float32(
+        host_sounds.FULL_SCALE
+    )
     missing = max(_WINDOW - len(samples), 0)
     samples = np.pad(np.pad(samples, (0, missing)), _WINDOW // 2, "reflect")
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]

@@ -1,6 +1,9 @@
 """Recordings as a browser plays them."""
 
+import numpy as np
+
 from keras_twins.decode import host_sounds, sound_kinds, wav_header
+from keras_twins.decode.errors import Unreadable
 
 # How much of a long recording is played, and drawn.
 SECONDS = 60.0
@@ -63,9 +66,34 @@ def playable(path):
     if kind and len(contents) <= _MOST_BYTES:
         return contents, kind
     rate = min(host_sounds.facts(path).rate, _HIGHEST_RATE)
-    with open(path, "rb") as file:
-        samples = host_sounds.beginning(file, rate, SECONDS)
+    samples = beginning(path, rate, SECONDS)
     return host_sounds.wav(samples, rate), _TYPES[sound_kinds.WAV]
+
+
+def beginning(path, rate, seconds):
+    """Reads the beginning of a recording, and hardly more.
+
+    Args:
+        path: path of a recording.
+        rate: int, of the samples that are wanted, in Hz.
+        seconds: float, how much at most.
+
+    Returns:
+        `(N,)` array of int16, mono, N of 1 or more.
+
+    Raises:
+        one of `host_sounds.ERRORS`: for a file that cannot be read so far.
+    """
+    count, read, found = int(seconds * rate), 0, []
+    with open(path, "rb") as file:
+        for block in host_sounds.blocks(file, rate):
+            found.append(block)
+            read += len(block)
+            if read >= count:
+                break
+    if not read:
+        raise Unreadable(host_sounds.NO_SAMPLE_AT_RATE)
+    return np.concatenate(found)[:count]
 
 
 def _type_of(head):

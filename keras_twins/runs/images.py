@@ -123,6 +123,18 @@ def embeddings(sources, encoder, verbose=0):
     return np.concatenate(found)
 
 
+def whole_source(run, source):
+    """Batches of all that a source holds, in its order, as the run's encoder takes it.
+
+    Args:
+        run: `Run`.
+        source: `Source` of a split, of log-mels for a run of recordings.
+    """
+    if of_sounds.is_it(run.config):
+        return whole_batches(source, _BATCH_SIZE)
+    return evaluation_batches(run, source.dataset())
+
+
 def evaluation_batches(run, images, batch_size=_BATCH_SIZE):
     """Batches of pixels in 0..255, with labels where there are, in order."""
     return data.evaluation_pipeline(

@@ -8,8 +8,8 @@ import numpy as np
 from keras_twins import models, pictures, spectrograms
 from keras_twins.augment import LogMel, TwoSoundViews
 from keras_twins.data.loading import open_source
-from keras_twins.data.modality import SOUNDS
 from keras_twins.data.sound_rows import is_in_memory
+from keras_twins.decode.modality import SOUNDS
 from keras_twins.errors import InputError
 
 # What the views need before the statistics of the collection are known.
