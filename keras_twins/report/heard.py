@@ -15,15 +15,6 @@ def address(path, folder):
 
     Returns:
         str; empty for a file that a browser does not play.
-
-    Examples:
-        >>> import numpy as np
-        >>> from keras_twins.decode import host_sounds
-        >>> from keras_twins.report.heard import address
-        >>> with open("a call.wav", "wb") as file:
-        ...     _ = file.write(host_sounds.wav(np.zeros(8, np.int16), 8000))
-        >>> address("a call.wav", "pages"), address("gone.wav", "pages")
-        ('../a%20call.wav', '')
     """
     if playing.type_of(path) is None:
         return ""

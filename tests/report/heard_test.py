@@ -26,6 +26,15 @@ def sounds(tmp_path_factory):
     return [str(folder / "calls" / name) for name in names], folder / "pages"
 
 
+def test_an_address_leads_from_the_page_to_the_file(sounds, tmp_path):
+    paths, folder = sounds
+    expected = "../calls/a%200%20%26%20%27call%27%2050%25%3F%23.wav"
+    assert heard.address(paths[0], folder) == expected
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    assert heard.address(tmp_path / "a.png", folder) == ""
+    assert heard.address("gone.wav", folder) == ""
+
+
 def test_the_page_of_an_audit_plays(browser, sounds):
     paths, folder = sounds
     rows = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
