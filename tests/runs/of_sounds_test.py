@@ -1,6 +1,7 @@
 """A run of recordings, from its configuration to the tables of its evaluation."""
 
 import json
+import os
 import pathlib
 
 import keras
@@ -185,6 +186,12 @@ def test_the_report_shows_a_run(trained, tmp_path):
     report.write([workdir], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "Traceback" not in page
+    for missing in ("No map:", "No views:"):
+        assert missing not in page
+    assert page.count('alt="log-mel"') == page.count('alt="view b"') == 6
+    heard = [path for path in Run.read(workdir).train_source.paths if path in page]
+    assert len(heard) == 16
+    assert f'data-sound="{os.path.relpath(heard[0], tmp_path)}"' in page
 
 
 def test_configurations_and_collections_of_other_modalities_are_one_line(root):
