@@ -13,7 +13,9 @@ import urllib.parse
 from keras_twins.errors import InputError
 from keras_twins.serving.client_errors import EmbeddingError, ImageError, SoundError
 from keras_twins.serving.embedder import Embedder
-from keras_twins.serving.transports import GrpcTransport, RestTransport, ServerError
+from keras_twins.serving.grpc_transport import GrpcTransport
+from keras_twins.serving.rest_transport import RestTransport
+from keras_twins.serving.transports import ServerError
 
 __all__ = [
     "EmbeddingClient",

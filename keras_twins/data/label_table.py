@@ -7,8 +7,7 @@ import numpy as np
 
 from keras_twins import listing, tables
 from keras_twins.data.classes import NONE, Classes
-from keras_twins.decode.host import IMAGE_SUFFIXES
-from keras_twins.decode.host_sounds import SOUND_SUFFIXES
+from keras_twins.decode.modality import SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +81,7 @@ def match(path, roots, files, flag):
     Raises:
         InputError: for a table that cannot be read.
     """
-    table = tables.read(flag, path, suffixes=(*IMAGE_SUFFIXES, *SOUND_SUFFIXES))
+    table = tables.read(flag, path, suffixes=SUFFIXES)
     paths, given = map(table.column, (tables.PATH, tables.LABEL))
     further = table.further()
     roots = [os.path.dirname(os.path.abspath(path)), *roots]
