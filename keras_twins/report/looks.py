@@ -34,6 +34,7 @@ class Looks:
         groups: list of N str, what the colours of the map tell apart: the classes, or
             the folders of files without labels; empty ones where there are neither.
         paths: list of N str, or None where the images are not files.
+        word: str, what one of them is called.
         neighbours: list of `(row, [(row, similarity), ...])`.
     """
 
@@ -47,6 +48,7 @@ class Looks:
     neighbours: list
     groups: list[str]
     paths: list[str] | None = None
+    word: str = "image"
 
 
 def look(encoder, shown):
@@ -64,7 +66,7 @@ def look(encoder, shown):
     """
     features, labels = evaluation.embed(encoder, shown.batches, verbose=1)
     check_features(shown.split, features)
-    with progress.stage(f"making thumbnails of {len(features):,} images"):
+    with progress.stage(f"making thumbnails of {len(features):,} {shown.word}s"):
         thumbnails = pictures.thumbnails(
             shown.batches, len(features), _THUMBNAIL, shown.draw
         )
@@ -83,6 +85,7 @@ def look(encoder, shown):
         neighbours=_neighbours(features, labels),
         groups=folders(paths) if paths and labels is None else classes,
         paths=paths,
+        word=shown.word,
     )
 
 

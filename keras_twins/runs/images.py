@@ -27,6 +27,7 @@ class Images:
         paths: list of file names, in the order of the batches, or None where the images
             are no files.
         draw: function of an image or log-mel and a side in pixels: a square PIL image.
+        word: str, what one of them is called.
     """
 
     split: str
@@ -35,6 +36,7 @@ class Images:
     class_names: tuple[str, ...] | None
     paths: list[str] | None
     draw: Callable = pictures.thumbnail
+    word: str = "image"
 
 
 def test_images(run, limit=None):
@@ -101,6 +103,7 @@ def _of_recordings(source, split, stride):
         class_names=source.class_names,
         paths=source.paths,
         draw=spectrograms.thumbnail,
+        word=source.word,
     )
 
 

@@ -188,6 +188,7 @@ def test_the_report_shows_a_run(trained, tmp_path):
     assert "Traceback" not in page
     for missing in ("No map:", "No views:"):
         assert missing not in page
+    assert "16 recordings of split" in page
     assert page.count('alt="log-mel"') == page.count('alt="view b"') == 6
     heard = [path for path in Run.read(workdir).train_source.paths if path in page]
     assert len(heard) == 16
