@@ -53,6 +53,7 @@ _IN = {
         "pictures",
         "tables",
         "pixels",
+        *("mel", "spectrograms"),
     ]
 }
 _IN["commands"] = ["aliases"]

@@ -28,9 +28,13 @@ class EmbeddingGraph:
             the encoder takes.
         shape: tuple of int and None, of what `prepare` gives for one file.
         normalise: bool. Whether embeddings get unit length.
+        further: dict from the names of further signatures to functions of a vector of
+            files, which give a dict of tensors.
     """
 
-    def __init__(self, encoder, decoder, limits, arrays, prepare, shape, normalise):
+    def __init__(
+        self, encoder, decoder, limits, arrays, prepare, shape, normalise, further=None
+    ):
         self.prepare = prepare
         self.arrays = arrays
         self.input_name = decoder.input_name
@@ -41,23 +45,19 @@ class EmbeddingGraph:
         self._normalise = normalise
         # Of unknown rank: a placeholder with a shape would let the graph optimiser
         # fold the checks below away, and an unchecked shape can end the process.
+        self._of_files = {SERVING_DEFAULT: self._embed_files, **(further or {})}
+        files = tf.TensorSpec(None, tf.string, self.input_name)
+        batch = tf.TensorSpec(None, arrays.dtype, arrays.name)
         self._signatures = {
-            SERVING_DEFAULT: tf.function(
-                self._embed_files,
-                input_signature=[tf.TensorSpec(None, tf.string, self.input_name)],
-                autograph=False,
-            ).get_concrete_function(),
-            arrays.signature: tf.function(
-                self._embed_arrays,
-                input_signature=[tf.TensorSpec(None, arrays.dtype, arrays.name)],
-                autograph=False,
-            ).get_concrete_function(),
+            **{name: _traced(f, files) for name, f in self._of_files.items()},
+            arrays.signature: _traced(self._embed_arrays, batch),
         }
 
     @property
     def input_shapes(self):
         """What clients are told of the input of each signature."""
-        return {SERVING_DEFAULT: (None,), self.arrays.signature: self.arrays.shape}
+        of_files = dict.fromkeys(self._of_files, (None,))
+        return {**of_files, self.arrays.signature: self.arrays.shape}
 
     def save(self, version_dir):
         """Writes the SavedModel to a folder that exists."""
@@ -119,6 +119,12 @@ class EmbeddingGraph:
         with tf.device("CPU:0"):
             prepared = self.prepare(batch)
         return {EMBEDDING: self._embed(prepared)}
+
+
+def _traced(function, spec):
+    return tf.function(
+        function, input_signature=[spec], autograph=False
+    ).get_concrete_function()
 
 
 def embed_prepared(encoder, prepared, normalise):

@@ -8,6 +8,8 @@ EMBED_IMAGES = "embed_images"
 IMAGES = "images"
 EMBED_SAMPLES = "embed_samples"
 SAMPLES = "samples"
+# Tells at which rate a model of sounds takes files; its output has the same name.
+SAMPLE_RATE = "sample_rate"
 EMBEDDING = "embedding"
 
 __all__ = [
@@ -18,5 +20,6 @@ __all__ = [
     "IMAGES",
     "IMAGE_BYTES",
     "SAMPLES",
+    "SAMPLE_RATE",
     "SERVING_DEFAULT",
 ]

@@ -1,5 +1,6 @@
 """Writes a trained encoder of sounds as a SavedModel that a server can load."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from keras_twins.decode import host_sounds
 from keras_twins.decode.base import Limits
 from keras_twins.decode.sounds import SoundDecoder
 from keras_twins.export.arrays import SampleArrays
@@ -16,12 +18,11 @@ from keras_twins.export.graph import EmbeddingGraph, check_encoder
 from keras_twins.export.precision import Precision, in_16_bits, with_precision
 from keras_twins.export.publish import publish
 from keras_twins.export.reference import Reference, made_sounds
+from keras_twins.export.signatures import SAMPLE_RATE
 from keras_twins.types import StrPath
 
 if TYPE_CHECKING:
     from keras_twins.augment import LogMel
-
-_FULL_SCALE = 32_768.0
 
 
 def export_sound_model(
@@ -38,10 +39,12 @@ def export_sound_model(
 ) -> Path:
     """Publishes an encoder of sounds as the next version of a model to be served.
 
-    The version has two signatures, both with one output, `embedding`: float32
+    Two signatures of the version have one output, `embedding`: float32
     `(N, width)`. `serving_default` takes `audio_bytes`, a vector of WAV files of any
     lengths: 16-bit integers at the rate of `log_mel`, whose channels are averaged.
-    `embed_samples` takes `samples`, float32 `(N, samples)` in −1..1 at that rate.
+    `embed_samples` takes `samples`, float32 `(N, samples)` in −1..1 at that rate. A
+    third one, `sample_rate`, tells clients the rate: it takes `audio_bytes`, which may
+    be empty strings, and answers `sample_rate`, int64 `(N,)` in Hz.
     Decoding, the log-mels and the checks of what comes in are part of the graph. Each
     file is embedded as if it were alone. Before it is published, the written model is
     compared with the encoder and run by TensorFlow's C library.
@@ -76,11 +79,10 @@ def export_sound_model(
         most = int(max_seconds * log_mel.rate)
         made = made_sounds(log_mel.rate, log_mel.min_samples)
         sounds = [sound[:most] for sound in made]
-    sounds = [_in_16_bits(sound) for sound in sounds]
-    files = [
-        tf.audio.encode_wav(sound[:, np.newaxis], log_mel.rate).numpy()
-        for sound in sounds
-    ]
+    steps = [host_sounds.in_16_bits(sound) for sound in sounds]
+    files = [host_sounds.wav(sound, log_mel.rate) for sound in steps]
+    # The waveforms that the files hold.
+    sounds = [sound / np.float32(host_sounds.FULL_SCALE) for sound in steps]
     shortened = in_16_bits(encoder) or in_16_bits(exported)
     graph = sound_graph(exported, log_mel, normalise, max_seconds)
     reference = Reference(encoder, sounds, files, log_mel, normalise, shortened)
@@ -109,10 +111,10 @@ def sound_graph(encoder, log_mel, normalise, max_seconds):
         log_mel,
         (log_mel.bands, None, 1),
         normalise,
+        further={SAMPLE_RATE: functools.partial(_rates, rate=log_mel.rate)},
     )
 
 
-def _in_16_bits(sound):
-    """The waveform that a WAV file of it holds."""
-    steps = np.rint(np.asarray(sound, np.float32) * _FULL_SCALE)
-    return np.clip(steps, -_FULL_SCALE, _FULL_SCALE - 1) / np.float32(_FULL_SCALE)
+def _rates(files, rate):
+    # One per file, since a server that runs requests together cuts answers by rows.
+    return {SAMPLE_RATE: tf.fill(tf.shape(files), tf.constant(rate, tf.int64))}

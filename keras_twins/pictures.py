@@ -10,23 +10,25 @@ from PIL import Image, ImageOps
 from keras_twins.pixels import check_pixels
 
 
-def thumbnails(dataset, count, side):
-    """The first images of a dataset as thumbnails.
+def thumbnails(dataset, count, side, draw=None):
+    """The first elements of a dataset as thumbnails.
 
     Args:
         dataset: batched `tf.data.Dataset` of images, or `(images, labels)`, pixels in
-            0..255.
+            0..255; or of what `draw` takes.
         count: int, how many.
         side: int, in pixels.
+        draw: function of an element and a side that gives a PIL image. Defaults to
+            `thumbnail`.
 
     Returns:
         uint8 array `(count, side, side, 3)`, the centre of images that are no squares.
     """
-    found = []
+    draw, found = draw or thumbnail, []
     for batch in dataset:
         images = batch[0] if isinstance(batch, tuple) else batch
         for image in images.numpy()[: count - len(found)]:
-            found.append(np.asarray(thumbnail(image, side)))
+            found.append(np.asarray(draw(image, side)))
         if len(found) == count:
             break
     return np.stack(found)

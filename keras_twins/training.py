@@ -251,7 +251,7 @@ def _writers(run, model, position):
     board = tensorboard.Writer(
         workdir.tensorboard,
         run.train_source.class_names,
-        thumbnails=not of_sounds.is_it(config),
+        draw=of_sounds.thumbnail_of(config),
     )
     said = attempts.Attempts(workdir.measures)
     found = [

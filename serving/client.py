@@ -11,17 +11,26 @@ Neither the import nor REST needs TensorFlow.
 import urllib.parse
 
 from keras_twins.errors import InputError
-from keras_twins.serving.client_images import ImageError
+from keras_twins.serving.client_errors import EmbeddingError, ImageError, SoundError
 from keras_twins.serving.embedder import Embedder
-from keras_twins.serving.transports import GrpcTransport, RestTransport, ServerError
+from keras_twins.serving.grpc_transport import GrpcTransport
+from keras_twins.serving.rest_transport import RestTransport
+from keras_twins.serving.transports import ServerError
 
-__all__ = ["EmbeddingClient", "ImageError", "ServerError"]
+__all__ = [
+    "EmbeddingClient",
+    "EmbeddingError",
+    "ImageError",
+    "ServerError",
+    "SoundError",
+]
 
 
 class EmbeddingClient(Embedder):
-    """Embeds images with a model that a server holds.
+    """Embeds images or recordings with a model that a server holds.
 
-    Images are sent in batches, several of them at a time. A request is tried again
+    The server says which of them its model takes, and at which rate. They are sent in
+    batches, several of them at a time. A request is tried again
     where another try may help: where nobody answers or the connection breaks, and
     where the server says that it is overloaded (429, 502, 503, UNAVAILABLE,
     RESOURCE_EXHAUSTED). Embedding changes nothing at the server, so a request that
@@ -35,7 +44,7 @@ class EmbeddingClient(Embedder):
             may be silent. A request that takes longer is not sent again.
         retries: int. How often a request is tried again, with pauses that double from
             a quarter of a second to ten seconds.
-        batch_size: int. Images in a request; fewer where they are large files.
+        batch_size: int. Files in a request; fewer where they are large.
         requests_at_a_time: int.
 
     Raises:

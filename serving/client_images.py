@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_twins.decode import host
-from keras_twins.errors import InputError
+from keras_twins.serving.client_errors import ImageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,27 +17,6 @@ Picture: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview"
     " | npt.NDArray[np.uint8] | Image.Image"
 )
-
-
-class ImageError(InputError):
-    """An image that has no embedding.
-
-    Attributes:
-        index: int. The image's place among those given.
-        name: str. Its path, or `images[index]`.
-        reason: str. Why, as it follows the name.
-    """
-
-    def __init__(self, index: int, image: Picture, reason: str | None) -> None:
-        self.index = index
-        self.name = name_of(index, image)
-        self.reason = str(reason)
-        super().__init__(f"{self.name}: {self.reason}")
-
-
-def name_of(index: int, image: Picture) -> str:
-    """What messages call an image: its path, or its place."""
-    return str(image) if isinstance(image, (str, os.PathLike)) else f"images[{index}]"
 
 
 def encode(index: int, image: Picture) -> bytes:

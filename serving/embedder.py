@@ -1,4 +1,4 @@
-"""Images in, embeddings out: in batches, several at a time.
+"""Images or recordings in, embeddings out: in batches, several at a time.
 
 What embeds a batch is a transport: a server's, or a model's in this process.
 """
@@ -8,17 +8,23 @@ import concurrent.futures
 import itertools
 import os
 import random
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_twins.decode import errors
 from keras_twins.errors import InputError
-from keras_twins.serving.client_images import ImageError, Picture, encode
+from keras_twins.serving.client_errors import EmbeddingError
+from keras_twins.serving.client_images import Picture
+from keras_twins.serving.client_sounds import Sound
+from keras_twins.serving.model_input import ModelInput
 from keras_twins.serving.transports import Model, Refused, Unavailable
+
+Given: TypeAlias = "Picture | Sound"
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -26,32 +32,32 @@ _LONGEST_PAUSE_SECONDS = 10.0
 _REQUEST_BYTES = 16 * 2**20
 
 
-class _Image(NamedTuple):
+class _Encoded(NamedTuple):
     place: int
-    given: Picture
+    given: Given
     encoded: bytes
 
 
 class Outcome(NamedTuple):
-    """What became of one batch of images.
+    """What became of one batch.
 
     Attributes:
         rows: float32 array `(n, width)`, the embeddings of those that have one, in
             their order; `(0, 0)` where none has.
-        errors: list of `ImageError`, of the others, in their order.
+        errors: list of `EmbeddingError`, of the others, in their order.
     """
 
     rows: npt.NDArray[np.float32]
-    errors: list[ImageError]
+    errors: list[EmbeddingError]
 
 
 class Embedder:
-    """Embeds images through a transport.
+    """Embeds images or recordings, whichever a model takes, through a transport.
 
     Args:
         transport: see `keras_twins.serving.transports`.
         retries: int. How often a batch is tried again.
-        batch_size: int. Images in a batch.
+        batch_size: int. Images or recordings in a batch.
         batches_at_a_time: int.
     """
 
@@ -60,21 +66,26 @@ class Embedder:
         self._retries = retries
         self._batch_size = batch_size
         self._batches_at_a_time = batches_at_a_time
+        self._input = None
+        self._asking = threading.Lock()
 
-    def embed(self, images: Iterable[Picture]) -> npt.NDArray[np.float32]:
-        """Embeds images.
+    def embed(self, images: Iterable[Given]) -> npt.NDArray[np.float32]:
+        """Embeds images or recordings.
 
         Args:
-            images: iterable of paths, bytes of encoded pictures, uint8 arrays
-                `(height, width, 3)` or PIL images, mixed as one likes.
+            images: for a model of images, iterable of paths, bytes of encoded pictures,
+                uint8 arrays `(height, width, 3)` or PIL images, mixed as one likes. For
+                a model of recordings, of paths, bytes of files, float arrays
+                `(samples,)` or `(samples, channels)` in -1..1 at the model's rate, or
+                pairs `(array, rate)`. Files of any rate and format are taken.
 
         Returns:
-            float32 array `(N, width)`, in the order of the images; `(0, 0)` for no
-            image, since no server is asked then.
+            float32 array `(N, width)`, in the order of the images; `(0, 0)` for none,
+            since no server is asked then.
 
         Raises:
-            ImageError: naming the first image that cannot be read or that the server
-                refuses.
+            EmbeddingError: an `ImageError` or `SoundError`, naming the first one that
+                cannot be read or that the server refuses.
             ServerError: if the server is not there, has no such model, takes too long
                 or fails.
         """
@@ -82,7 +93,7 @@ class Embedder:
         return np.concatenate(batches) if batches else np.zeros((0, 0), np.float32)
 
     def embed_batches(
-        self, images: Iterable[Picture]
+        self, images: Iterable[Given]
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Embeds images one batch after the other, for more than memory holds.
 
@@ -93,14 +104,14 @@ class Embedder:
             float32 arrays `(batch, width)`, in the order of the images.
 
         Raises:
-            ImageError, ServerError: as `embed`.
+            EmbeddingError, ServerError: as `embed`.
         """
         for outcome in self._outcomes(images, strict=True):
             if outcome.errors:
                 raise outcome.errors[0]
             yield outcome.rows
 
-    def outcomes(self, images: Iterable[Picture]) -> Iterator[Outcome]:
+    def outcomes(self, images: Iterable[Given]) -> Iterator[Outcome]:
         """Embeds images one batch after the other, and says which have no embedding.
 
         An image that cannot be read, or is refused, costs no other its embedding and is
@@ -144,6 +155,17 @@ class Embedder:
         """
         return self._try(self._transport.model)
 
+    def input(self) -> ModelInput:
+        """What the model takes, which is asked once.
+
+        Raises:
+            ServerError: as `embed`.
+        """
+        with self._asking:
+            if self._input is None:
+                self._input = self._try(self._transport.input)
+            return self._input
+
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
@@ -171,11 +193,12 @@ class Embedder:
         The answer is the embeddings, or `Refused`. With `strict`, nothing is asked for
         where an image cannot be read, and its error is raised.
         """
+        takes = self.input()
         images, unreadable = [], []
         for index, given in batch:
             try:
-                images.append(_Image(index, given, encode(index, given)))
-            except ImageError as error:
+                images.append(_Encoded(index, given, takes.encode(index, given)))
+            except EmbeddingError as error:
                 if strict:
                     raise
                 unreadable.append(error)
@@ -197,7 +220,7 @@ class Embedder:
         """The embeddings of images that are refused together, in parts, and errors."""
         if len(images) == 1:
             index, given, _ = images[0]
-            error = ImageError(index, given, errors.reason(str(refused)))
+            error = self.input().error(index, given, errors.reason(str(refused)))
             return [], [*found, error]
         middle, parts = len(images) // 2, []
         for half in images[:middle], images[middle:]:
@@ -207,7 +230,7 @@ class Embedder:
 
     def _ask(self, images):
         return _concatenated(
-            self._try(self._transport.embed, part)
+            self._try(self._transport.embed, self.input().name, part)
             for part in _requests([image.encoded for image in images])
         )
 

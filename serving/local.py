@@ -4,7 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from keras_twins.export.signatures import IMAGE_BYTES, SERVING_DEFAULT
+from keras_twins.export.signatures import SERVING_DEFAULT
+from keras_twins.serving import model_input
 from keras_twins.serving.embedder import Embedder
 from keras_twins.serving.transports import Model, Refused
 
@@ -14,13 +15,13 @@ _FILES = ("saved_model.pb", "variables/variables.index")
 
 
 class ExportedModel(Embedder):
-    """Embeds image files with one version of an exported model.
+    """Embeds files with one version of an exported model.
 
     While one batch is embedded, others are read and converted.
 
     Args:
         version_dir: path of the version's folder.
-        batch_size: int. Images in a batch.
+        batch_size: int. Files in a batch.
         batches_at_a_time: int. Defaults to one more than keeps every core busy, since a
             batch also waits for the disk.
 
@@ -55,10 +56,12 @@ class _Transport:
         from keras_twins.export.loading import load_function  # It imports TensorFlow.
 
         self._tf = tf
-        self._function = load_function(version_dir, SERVING_DEFAULT, IMAGE_BYTES)
+        self._input = model_input.of_version(version_dir)
+        name = self._input.name
+        self._function = load_function(version_dir, SERVING_DEFAULT, name)
         self._model = describe(version_dir)
 
-    def embed(self, encoded):
+    def embed(self, name, encoded):
         failures = self._tf.errors
         try:
             return self._function(self._tf.constant(encoded)).numpy()
@@ -67,6 +70,9 @@ class _Transport:
             failures.ResourceExhaustedError,
         ) as error:
             raise Refused(error.message) from error
+
+    def input(self):
+        return self._input
 
     def model(self):
         return self._model

@@ -4,10 +4,9 @@ import itertools
 import os
 
 import numpy as np
-from PIL import Image
 
 from keras_twins.errors import InputError
-from keras_twins.serving.client_images import ImageError
+from keras_twins.serving.client_errors import EmbeddingError
 
 # Another processor, decoder or precision turns an embedding by a few degrees: float16
 # and bfloat16 keep cosines of 0.999. Another model turns nearly all of them by more
@@ -33,7 +32,7 @@ def check(embedder, name, found, where):
         InputError: for a model that gives embeddings of another width, or other ones of
             all files that are compared.
     """
-    width = embedder.embed([Image.new("RGB", (64, 64))]).shape[1]
+    width = embedder.embed([embedder.input().plain]).shape[1]
     if width != found.embeddings.shape[1]:
         raise InputError(
             f"{name} gives embeddings of width {width}; those of {where} have a width "
@@ -56,7 +55,7 @@ def _cosines(embedder, found):
     for row in itertools.islice(there, _COMPARED):
         try:
             (again,) = embedder.embed([found.paths[row]])
-        except ImageError:
+        except EmbeddingError:
             continue  # It has become another file.
         kept = found.embeddings[row]
         lengths = np.linalg.norm(again) * np.linalg.norm(kept)

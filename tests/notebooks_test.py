@@ -41,8 +41,8 @@ def texts(notebook):
             yield output.get("data", {}).get("text/plain", "")
 
 
-def test_there_are_five():
-    assert len(NOTEBOOKS) == 5
+def test_there_are_six():
+    assert len(NOTEBOOKS) == 6
 
 
 # The laws that a notebook shows are assertions in its cells.

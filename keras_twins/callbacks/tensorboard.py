@@ -64,13 +64,14 @@ class Writer:
     Args:
         directory: path of the folder that TensorBoard is started on.
         class_names: sequence of str, or None where there are none.
-        thumbnails: bool. Whether what is embedded is pictures, to be shown small.
+        draw: function of what is embedded and a side in pixels that gives a PIL image.
+            Defaults to that of images.
     """
 
-    def __init__(self, directory, class_names=None, thumbnails=True):
+    def __init__(self, directory, class_names=None, draw=None):
         self._directory = directory
         self._class_names = class_names
-        self._thumbnails = thumbnails
+        self._draw = draw
         self._events = None
 
     def write_deviations(self, epoch, deviations):
@@ -108,11 +109,11 @@ class Writer:
         embedding.tensor_name = "test images"
         embedding.tensor_path = "projector/embeddings.tsv"
         embedding.metadata_path = "projector/labels.tsv"
-        if self._thumbnails:
-            thumbnails = pictures.thumbnails(dataset, len(features), _THUMBNAIL)
-            pictures.sprite(thumbnails).save(folder / "thumbnails.png")
-            embedding.sprite.image_path = "projector/thumbnails.png"
-            embedding.sprite.single_image_dim.extend([_THUMBNAIL, _THUMBNAIL])
+        count = len(features)
+        thumbnails = pictures.thumbnails(dataset, count, _THUMBNAIL, self._draw)
+        pictures.sprite(thumbnails).save(folder / "thumbnails.png")
+        embedding.sprite.image_path = "projector/thumbnails.png"
+        embedding.sprite.single_image_dim.extend([_THUMBNAIL, _THUMBNAIL])
         projector.visualize_embeddings(str(self._directory), config)
 
     def _writer(self):

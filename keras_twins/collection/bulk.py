@@ -119,7 +119,7 @@ def write(output, files, left_out, model, open_embed, strict=False):
         if before < ledger.count:
             with (
                 open_embed() as embed,
-                progress.bar("embed", ledger.count, "images", done=before) as bar,
+                progress.bar("embed", ledger.count, "files", done=before) as bar,
             ):
                 parts = embed(ledger.missing(ROWS_AT_A_TIME), strict, bar.update)
                 nodes = embed_into(shards, parts, ledger)
@@ -260,7 +260,7 @@ def _say_plan(ledger):
     done, changed, gone = ledger.embedded(), ledger.changed(), ledger.gone()
     if not (done or changed or gone):
         return
-    said = [f"{done:,} of {ledger.count:,} images were embedded before"]
+    said = [f"{done:,} of {ledger.count:,} files were embedded before"]
     said += [f"{changed:,} have changed"] * bool(changed)
     said += [f"{gone:,} are gone and left out"] * bool(gone)
     progress.say(f"embed: {', '.join(said)}")

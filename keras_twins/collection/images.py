@@ -1,4 +1,4 @@
-"""The image files of a collection: which there are, and how to see that one changed."""
+"""The files of a collection: which there are, and how to see that one changed."""
 
 import collections
 import itertools
@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from keras_twins import listing
 from keras_twins.collection import remote
-from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.decode.modality import IMAGES, Modality
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 
@@ -44,15 +44,16 @@ def look_at(path: str) -> File:
 
 
 class Search:
-    """The images among files and folders, in a reproducible order.
+    """The images or recordings among files and folders, in a reproducible order.
 
     It looks while it is iterated, so that memory does not grow with the files.
 
     Args:
         paths: iterable of str. A file is taken whatever its name; a folder is searched
-            for `IMAGE_SUFFIXES`, subfolders included. Both may be URLs
+            for the suffixes of the modality, subfolders included. Both may be URLs
             (`keras_twins.collection.remote`).
         utf_8: bool. Whether names must be UTF-8, as Parquet requires.
+        modality: `keras_twins.decode.modality.Modality`, what is looked for.
 
     Attributes:
         left_out: list of `(path, reason)`, the files that have gone, are closed or have
@@ -65,12 +66,15 @@ class Search:
 
     Raises:
         InputError: while it is iterated, if a path does not exist, a folder cannot be
-            opened, or no image is found.
+            opened, or nothing is found.
     """
 
-    def __init__(self, paths: Iterable[str], utf_8: bool = False) -> None:
+    def __init__(
+        self, paths: Iterable[str], utf_8: bool = False, modality: Modality = IMAGES
+    ) -> None:
         self._paths = paths
         self._utf_8 = utf_8
+        self._modality = modality
         self.left_out: list[tuple[str, str]] = []
         self.ignored: collections.Counter[str] = collections.Counter()
 
@@ -88,16 +92,20 @@ class Search:
 
     def _found(self, given):
         if remote.is_url(given):
-            return itertools.starmap(File, remote.find(given, self.ignored))
+            return itertools.starmap(
+                File, remote.find(given, self._modality, self.ignored)
+            )
         if os.path.isdir(given):
             return self._looked_at(self._in_folder(given))
         if not os.path.exists(given):
-            raise InputError(f"{given!r} does not exist; expected an image or folder")
+            raise InputError(
+                f"{given!r} does not exist; expected {self._modality.one} or folder"
+            )
         return self._looked_at([str(pathlib.Path(given))])
 
     def _in_folder(self, folder):
         try:
-            for name in listing.each(folder, IMAGE_SUFFIXES, self.ignored):
+            for name in listing.each(folder, self._modality.suffixes, self.ignored):
                 yield os.path.join(pathlib.Path(folder), name)
         except OSError as error:
             raise InputError(f"{error.filename}: {error.strerror}") from error
@@ -113,8 +121,8 @@ class Search:
         named = self._paths if isinstance(self._paths, Sequence) else ()
         where = "in " + ", ".join(map(repr, named)) if named else "was named"
         other = f" ({listing.say_ignored(self.ignored)})" if self.ignored else ""
-        suffixes = ", ".join(IMAGE_SUFFIXES)
-        return f"no image {where}{other}; expected files ending in {suffixes}"
+        what, suffixes = self._modality.word, ", ".join(self._modality.suffixes)
+        return f"no {what} {where}{other}; expected files ending in {suffixes}"
 
 
 def names_in(path: StrPath) -> Iterator[str]:

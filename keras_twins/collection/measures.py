@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from keras_twins.collection.alike import SIDE
-from keras_twins.decode import host, pillow
+from keras_twins.decode import host, host_sounds, pillow, playing
 from keras_twins.types import StrPath
 
 # Numbers are taken from a picture of at most this side, in pixels.
@@ -23,6 +23,7 @@ _WORKING_SIDE = 256
 # Steps between neighbouring pixels, in levels: those that are nothing, and edges.
 _PLAIN, _HARD = 2, 64
 _NAMES_AT_A_TIME = 4096
+_RECORDING = object()
 
 
 class Measures(NamedTuple):
@@ -62,6 +63,8 @@ class Measures(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class Pictures:
     """The measures of a collection's files.
+
+    A recording has none: where it can be read, it is in none of the lists.
 
     Attributes:
         paths: list of N str.
@@ -140,7 +143,7 @@ def measure_all(
                 missing.append(row)
             elif isinstance(measured, str):
                 unreadable[row] = measured
-            else:
+            elif measured is not _RECORDING:
                 found[row] = measured
             done(1)
     rows = np.array(list(found), np.int64)
@@ -162,6 +165,9 @@ def _mapped(pool, names):
 
 def _measure_or_reason(path):
     try:
+        if playing.is_recording(path):
+            host_sounds.facts(path)  # Only its header: that tells most of the damage.
+            return _RECORDING
         return measure(path)
     except FileNotFoundError:
         return None

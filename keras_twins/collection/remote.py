@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.fs
 
-from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.decode.modality import Modality
 from keras_twins.errors import InputError
 
 _SCHEMES = ("s3", "gs")
@@ -37,12 +37,13 @@ def is_url(path: str) -> bool:
 
 
 def find(
-    url: str, ignored: "collections.Counter[str]"
+    url: str, modality: Modality, ignored: "collections.Counter[str]"
 ) -> Iterator[tuple[str, int, int]]:
-    """Lists the images below a URL, in the order of their names.
+    """Lists the images or recordings below a URL, in the order of their names.
 
     Args:
         url: str, of one file, which is taken whatever its name, or of a folder.
+        modality: what is looked for.
         ignored: counter to which other files are added, by suffix.
 
     Yields:
@@ -57,14 +58,14 @@ def find(
         for info in _infos(system, path):
             name = f"{scheme}://{info.path}"
             suffix = os.path.splitext(info.path)[1].lower()
-            if info.path == path or suffix in IMAGE_SUFFIXES:
+            if info.path == path or suffix in modality.suffixes:
                 yield name, info.size, info.mtime_ns or 0
             else:
                 ignored[suffix] += 1
     except FileNotFoundError as error:
-        raise InputError(f"{url!r} does not exist; expected an image or folder") from (
-            error
-        )
+        raise InputError(
+            f"{url!r} does not exist; expected {modality.one} or folder"
+        ) from error
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{url}: {_reason(error)}") from error
 

@@ -43,7 +43,7 @@ def main(flags, paths):
     with progress.bar("audit: reading pictures", len(names), "file") as bar:
         audited = audit(found.embeddings, names, splits(found.columns), bar.update)
     name = pathlib.Path(flags.workdir or flags.embeddings).name
-    page = audit_page.render(audited, name)
+    page = audit_page.render(audited, name, output.parent)
     write_tables(audited, output.parent)
     files.write_text(output, page)
     print(f"{len(names):,} files")

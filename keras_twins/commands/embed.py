@@ -1,14 +1,17 @@
-"""Embeds image files with an exported model, or with a server that holds one.
+"""Embeds images or recordings with an exported model, or a server that holds one.
 
     keras-twins embed --model_dir=DIR/embedder PATH... --output=embeddings.npz
     keras-twins embed --server=http://localhost:8501 PATH... --output=embeddings/
     keras-twins embed --model_dir=DIR/embedder s3://bucket/photos --output=e/ --ray=auto
+    keras-twins embed --model_dir=DIR/sounds PATH... --output=e.parquet --window_ms=1000
 
-A PATH is a file, or a folder that is searched for images, subfolders included; also on
-an object store, by s3:// or gs://. A file that cannot be read is skipped, and listed in
-embeddings.skipped.csv. If the command is stopped, the same command goes on; later on it
-embeds only what is new or has changed. With a server over REST (http://, https://)
-TensorFlow is not needed. --ray shares the work out among the machines of a Ray cluster.
+A PATH is a file, or a folder that is searched for what the model takes, subfolders
+included; also on an object store, by s3:// or gs://. A file that cannot be read is
+skipped, and listed in embeddings.skipped.csv. If the command is stopped, the same
+command goes on; later on it embeds only what is new or has changed. With a server over
+REST (http://, https://) TensorFlow is not needed. --ray shares the work out among the
+machines of a Ray cluster. With --window_ms a recording has an embedding for each of its
+parts, not one in all; that does not go on where it was stopped.
 """
 
 import functools
@@ -18,19 +21,19 @@ from pathlib import Path
 
 from absl import flags as absl_flags
 from absl import logging
-from PIL import Image
 
 from keras_twins import listing, progress
-from keras_twins.collection import bulk, images
+from keras_twins.collection import bulk, images, windows
 from keras_twins.collection.bulk import Output
 from keras_twins.collection.files import check_output
 from keras_twins.collection.shards import ROWS
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
+from keras_twins.decode import sound_windows
 from keras_twins.errors import InputError
 from keras_twins.export.versions import newest_version
-from keras_twins.serving import local
-from keras_twins.serving.client import EmbeddingClient, ImageError, ServerError
+from keras_twins.serving import local, model_input
+from keras_twins.serving.client import EmbeddingClient, EmbeddingError, ServerError
 from keras_twins.serving.ray_workers import open_workers
 
 TAKES_PATHS = True
@@ -58,7 +61,7 @@ def define_flags(flags):
     absl_flags.DEFINE_integer(
         "batch_size",
         32,
-        "Images embedded at a time.",
+        "Files embedded at a time.",
         lower_bound=1,
         flag_values=flags,
     )
@@ -76,6 +79,21 @@ def define_flags(flags):
         "runs here, or its address, ray://host:10001.",
         flag_values=flags,
     )
+    absl_flags.DEFINE_integer(
+        "window_ms",
+        None,
+        "Embed windows of recordings, of so many milliseconds each. --output is a .npz "
+        "or .parquet file with the columns `start_ms` and `end_ms` then.",
+        lower_bound=1,
+        flag_values=flags,
+    )
+    absl_flags.DEFINE_integer(
+        "hop_ms",
+        None,
+        "Milliseconds from one window to the next; without it, --window_ms.",
+        lower_bound=1,
+        flag_values=flags,
+    )
 
 
 def main(flags, paths):
@@ -83,20 +101,22 @@ def main(flags, paths):
     shared_flags.check_model(flags)
     if flags.ray and not (flags.model_dir and flags.output):
         raise InputError("--ray needs --model_dir and --output")
+    _check_windows(flags)
     if flags.files_from:
         paths = itertools.chain(paths, images.names_in(flags.files_from))
-    found = images.Search(paths, utf_8=output is not None and output.is_parquet)
+    utf_8 = output is not None and output.is_parquet
+    search = functools.partial(images.Search, paths, utf_8)
     # Python's warnings and TensorFlow's would stand between the lines of a user.
     logging.set_verbosity(logging.WARNING)
     if flags.model_dir:
         version = newest_version(flags.model_dir)
-        model = local.describe(version)
-        opened = functools.partial(_load, version, flags.batch_size)
+        takes, model = model_input.of_version(version), local.describe(version)
+        opened = functools.partial(_loaded, version, flags.batch_size)
         if flags.ray:
             opened = functools.partial(
                 open_workers, flags.ray, version, model, flags.batch_size
             )
-        _embed(flags, output, found, model, opened)
+        _embed(flags, output, search, takes, model, opened)
         return
     if flags.server.startswith("grpc"):
         start_tensorflow(keras=False)  # The stubs of TensorFlow Serving import it.
@@ -105,7 +125,7 @@ def main(flags, paths):
     ) as client:
         try:
             opened = functools.partial(_checked, client, flags.server)
-            _embed(flags, output, found, client.model(), opened)
+            _embed(flags, output, search, client.input(), client.model(), opened)
         except ServerError as error:
             raise InputError(f"--server={error}") from error
 
@@ -128,25 +148,46 @@ def parse_output(text):
     return Output(None, path, path.with_name(path.name + _SKIPPED))
 
 
-def _load(version, batch_size):
+def _check_windows(flags):
+    """Refuses flags that do not go with windows."""
+    if not flags.window_ms:
+        if flags.hop_ms:
+            raise InputError(f"--hop_ms={flags.hop_ms} needs --window_ms")
+        return
+    if flags.ray:
+        raise InputError("--window_ms works on this machine alone, without --ray")
+    if not flags.output or Path(flags.output).suffix not in windows.SUFFIXES:
+        raise InputError(
+            f"--window_ms={flags.window_ms} needs an --output that ends in "
+            f"{' or '.join(windows.SUFFIXES)}"
+        )
+
+
+def _loaded(version, batch_size):
     start_tensorflow(keras=False)
     with progress.stage(f"embed: loading {version}"):
-        return bulk.by(local.ExportedModel(version, batch_size))
+        return local.ExportedModel(version, batch_size)
 
 
 def _checked(client, url):
     """A client whose server embeds: else all files would be skipped, one by one."""
+    takes = client.input()
     try:
-        client.embed([Image.new("RGB", (64, 64))])
-    except ImageError as error:
+        client.embed([takes.plain])
+    except EmbeddingError as error:
         raise InputError(
-            f"--server={url} refuses a plain picture, so it would refuse every file: "
-            f"{error.reason}"
+            f"--server={url} refuses a plain {takes.modality.word}, so it would refuse "
+            f"every file: {error.reason}"
         ) from error
-    return bulk.by(client)
+    return client
 
 
-def _embed(flags, output, found, model, open_embed):
+def _embed(flags, output, search, takes, model, opened):
+    found = search(takes.modality)
+    if flags.window_ms:
+        _embed_windows(flags, output, found, takes, opened)
+        return
+    open_embed = opened if flags.ray else lambda: bulk.by(opened())
     files = _listed(found)
     if output is None:
         print_embeddings(files, found.left_out, open_embed, flags.strict)
@@ -161,14 +202,33 @@ def _embed(flags, output, found, model, open_embed):
     )
     if flags.ray and written.new:
         print(rates(written.new, time.monotonic() - began, written.nodes))
-    if written.skipped:
-        count = sum(times for _, times in written.skipped)
-        print(
-            f"{count:,} of {written.total:,} files are skipped; "
-            f"{output.skipped} lists them:"
+    _say_skipped(written.skipped, written.total, output)
+
+
+def _embed_windows(flags, output, found, takes, opened):
+    if not isinstance(takes, model_input.SoundInput):
+        raise InputError(
+            f"--window_ms={flags.window_ms} is for recordings; the model takes "
+            f"{takes.modality.plural}"
         )
-        for reason, times in written.skipped:
-            print(f"{times:>8,}  {reason}")
+    hop_ms = flags.hop_ms or flags.window_ms
+    cut = sound_windows.Windows(takes.rate, flags.window_ms, hop_ms)
+    files = _listed(found)
+    written = windows.write(output, files, found.left_out, opened(), cut, flags.strict)
+    print(
+        f"{written.embeddings:,} embeddings of width {written.width}, of "
+        f"{listing.counted(written.total, 'file')}, are in {output.file}"
+    )
+    _say_skipped(written.skipped, written.total, output)
+
+
+def _say_skipped(skipped, total, output):
+    if not skipped:
+        return
+    count = sum(times for _, times in skipped)
+    print(f"{count:,} of {total:,} files are skipped; {output.skipped} lists them:")
+    for reason, times in skipped:
+        print(f"{times:>8,}  {reason}")
 
 
 def rates(count, seconds, nodes):

@@ -109,7 +109,7 @@ def _queries(paths, among):
         if path in known or os.path.isfile(path):
             queries.append(path)  # One of the collection may have gone.
             continue
-        found = images.Search([path])
+        found = images.Search([path], modality=among.modality)
         queries += [file.path for file in found]
         if found.ignored:
             progress.say(f"neighbours: {listing.say_ignored(found.ignored)}")

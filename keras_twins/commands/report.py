@@ -73,7 +73,7 @@ def write(workdirs, output):
             views = _or_reason(_views, run)
         shown.append(page.Run(record, looks=looks, views=views))
     with progress.stage("drawing the page"):
-        files.write_text(output, page.render(shown))
+        files.write_text(output, page.render(shown, output.parent))
 
 
 def _look(run, network):
@@ -88,9 +88,8 @@ def _look(run, network):
 
 def _views(run):
     from keras_twins.report import looks  # It imports TensorFlow.
-    from keras_twins.runs import parts
 
-    return looks.views(parts.views(run.config), run.train_source.dataset())
+    return looks.views(run)
 
 
 def _or_reason(make, run):

@@ -1,20 +1,23 @@
 """What `neighbours` searches: a file of embeddings, or the images of a run.
 
 Each has `found`, the embeddings with their paths; `path`, where they are kept;
-`levels`, of 16-bit samples; `embed(queries)`, `name(row)` and `thumbnails(rows)`.
+`levels`, of 16-bit samples; `modality`, of its files; `embed(queries)`, `name(row)` and
+`thumbnails(rows)`.
 """
 
+import functools
 import pathlib
 
 import numpy as np
 
 from keras_twins import pictures, progress
-from keras_twins.collection.measures import open_picture
+from keras_twins.collection.file_pictures import picture_of
 from keras_twins.commands import embeddings_file
 from keras_twins.commands.startup import start_tensorflow
 from keras_twins.decode import host
+from keras_twins.decode.modality import IMAGES
 from keras_twins.errors import InputError
-from keras_twins.serving import local, same_model
+from keras_twins.serving import local, model_input, same_model
 from keras_twins.serving.client import EmbeddingClient, ServerError
 
 _QUERIES_AT_A_TIME = 32
@@ -41,6 +44,19 @@ class File:
     def can_embed(self):
         """Whether there is a model for new queries."""
         return self._version is not None or self._server is not None
+
+    @functools.cached_property
+    def modality(self):
+        """That of the model; of images where there is none."""
+        if self._version is not None:
+            return model_input.of_version(self._version).modality
+        if self._server is None:
+            return IMAGES
+        try:
+            with self._opened() as embedder:
+                return embedder.input().modality
+        except ServerError as error:
+            raise InputError(f"--server={error}") from error
 
     def embed(self, queries):
         """The embeddings of images that are not in the file, `(Q, D)`.
@@ -94,6 +110,7 @@ class OfRun:
         self._source = run.train_source
         self.path = run.workdir.embeddings
         self.levels = run.levels
+        self.modality = self._source.modality
         everything = embeddings_file.of_run(run)
         # Test images come behind them.
         self.found = everything.only(np.arange(self._source.num_images))
@@ -135,7 +152,7 @@ def thumbnail(path, side, levels=None):
 
 def _pixels(path, levels):
     if levels is None:
-        return np.asarray(open_picture(path))
+        return np.asarray(picture_of(path))
     from keras_twins.runs.embedder import read_picture  # It imports TensorFlow.
 
     return read_picture(path, levels)

@@ -1,11 +1,11 @@
-"""`keras-twins views`: a picture of sixteen images and the views of each."""
+"""`keras-twins views`: a picture of sixteen images or recordings and their views."""
 
 import textwrap
 
 from absl import flags as absl_flags
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_twins import pictures, progress
+from keras_twins import progress
 from keras_twins.commands import cli, shared_flags
 from keras_twins.commands.startup import start_tensorflow
 
@@ -15,6 +15,7 @@ _IMAGES = 16  # a block is an image and its views
 _TILES = 12  # of a row, in whole blocks
 _LINE = 18
 _COLUMNS = 170
+_MEASURED = 256  # recordings
 
 
 def define_flags(flags):
@@ -30,7 +31,7 @@ def main(flags, paths):
     start_tensorflow()
     # They import TensorFlow.
     from keras_twins.data import explain_read_errors
-    from keras_twins.runs import further_views
+    from keras_twins.runs import drawn_views
     from keras_twins.runs.run import Run
 
     with progress.stage(f"listing {config.dataset} and drawing its views"):
@@ -38,9 +39,10 @@ def main(flags, paths):
         run.decide_image_size()
         with explain_read_errors(run.train_source.dataset()):
             run.decide_levels()
+            run.decide_statistics(_MEASURED)
         draw(run, output)
-    names = pictures.view_names(further_views.count(run.config))
-    print(f"{output}: {', '.join(names[:-1])} and {names[-1]} of {_IMAGES} images")
+    names, word = drawn_views.names(run.config), run.train_source.word
+    print(f"{output}: {', '.join(names[:-1])} and {names[-1]} of {_IMAGES} {word}s")
 
 
 def draw(run, output):
@@ -53,25 +55,19 @@ def draw(run, output):
     Raises:
         InputError: for data or views that cannot be used.
     """
-    from keras_twins import data  # It imports TensorFlow.
-    from keras_twins.runs import further_views, parts
+    from keras_twins.runs import drawn_views  # It imports TensorFlow.
 
     config = run.config
-    layer = parts.views(config)
-    images = run.train_source.dataset()
     caption = [f"{config.dataset}, seed {config.seed}", *describe(config.views)]
-    names = pictures.view_names(further_views.count(config))
+    names = drawn_views.names(config)
     tile, block = _TILE + _GAP, len(names) * (_TILE + _GAP) + _GAP
     columns = max(1, _TILES // len(names))
     below = _LINE + -(-_IMAGES // columns) * tile + _GAP
     size = columns * block + _GAP, below + _LINE * len(caption) + _GAP
     picture = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
-    with data.explain_read_errors(images):
-        originals = list(images.take(_IMAGES))
-    for place, original in enumerate(originals):
+    for place, shown in enumerate(drawn_views.of_run(run, _IMAGES)):
         row, column = divmod(place, columns)
-        shown = pictures.image_and_views(layer, original, key=place)
         for index, pixels in enumerate(shown):
             corner = _GAP + column * block + index * tile, _LINE + row * tile
             picture.paste(_thumbnail(pixels), corner)
@@ -94,7 +90,9 @@ def _thumbnail(pixels):
 
 def describe(views):
     """The parameters of the views in lines of text, once where both are the same."""
-    texts = [_parameters(view) for view in (views.view_a, views.view_b)]
+    # Of recordings, both views have one spec.
+    pair = (views.view_a, views.view_b) if "view_a" in views else (views, views)
+    texts = [_parameters(view) for view in pair]
     if texts[0] == texts[1]:
         texts = [f"both views: {texts[0]}"]
     else:

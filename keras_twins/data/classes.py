@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from keras_twins import listing
-from keras_twins.data.modality import Modality
+from keras_twins.decode.modality import Modality
 
 # What an image without a class has for its number.
 NONE = -1
@@ -21,7 +21,7 @@ class Classes:
     """The classes of images.
 
     Attributes:
-        modality: `keras_twins.data.modality.Modality` of the files.
+        modality: `keras_twins.decode.modality.Modality` of the files.
         names: tuple of str, the same ones in the same order in all splits.
         numbers: int64 array, a class per image; `NONE` for an image without one.
         notes: list of str, what a user should know about them.

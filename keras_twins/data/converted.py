@@ -75,7 +75,7 @@ def readable(modality, name, paths, chosen=frozenset()):
     as they are: the decoder says what is wrong with them.
 
     Args:
-        modality: `keras_twins.data.modality.Modality` of the files.
+        modality: `keras_twins.decode.modality.Modality` of the files.
         name: str, what the user called the collection.
         paths: list of str.
         chosen: set of str, paths of files that are converted whatever they look like.

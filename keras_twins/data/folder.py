@@ -27,7 +27,7 @@ class FolderSource(Source):
     the names that the user knows.
 
     Args:
-        modality: `keras_twins.data.modality.Modality` of the files.
+        modality: `keras_twins.decode.modality.Modality` of the files.
         decoder: `Decoder`.
         path: str.
         split: str.

@@ -4,9 +4,9 @@ import functools
 
 from keras_twins.data.explain import unreadable_image
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.modality import IMAGES
 from keras_twins.decode import host
 from keras_twins.decode.images import ImageDecoder
+from keras_twins.decode.modality import IMAGES
 
 
 class ImageFolder(FolderSource):

@@ -7,8 +7,7 @@ import numpy as np
 
 from keras_twins import listing, tables
 from keras_twins.data.classes import NONE, Classes
-from keras_twins.decode.host import IMAGE_SUFFIXES
-from keras_twins.decode.host_sounds import SOUND_SUFFIXES
+from keras_twins.decode.modality import SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,7 @@ def read(modality, path, roots, files):
     """Classes by a table of labels.
 
     Args:
-        modality: `keras_twins.data.modality.Modality` of the files.
+        modality: `keras_twins.decode.modality.Modality` of the files.
         path: str, a file of the columns path and label, separated by comma, semicolon
             or tab, with or without a header.
         roots: list of str, the folders that its paths may be relative to, besides its
@@ -82,7 +81,7 @@ def match(path, roots, files, flag):
     Raises:
         InputError: for a table that cannot be read.
     """
-    table = tables.read(flag, path, suffixes=(*IMAGE_SUFFIXES, *SOUND_SUFFIXES))
+    table = tables.read(flag, path, suffixes=SUFFIXES)
     paths, given = map(table.column, (tables.PATH, tables.LABEL))
     further = table.further()
     roots = [os.path.dirname(os.path.abspath(path)), *roots]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from keras_twins import listing
-from keras_twins.data.modality import Modality
+from keras_twins.decode.modality import Modality
 from keras_twins.errors import InputError
 
 _SPELLINGS = {
@@ -136,7 +136,7 @@ def find(modality, name, path):
     """Finds out how a folder is divided.
 
     Args:
-        modality: `keras_twins.data.modality.Modality` of its files.
+        modality: `keras_twins.decode.modality.Modality` of its files.
         name: str, what the user called it.
         path: str.
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from keras_twins.data.arrays import ArraySource
 from keras_twins.data.image_folder import ImageFolder
-from keras_twins.data.modality import IMAGES, SOUNDS
 from keras_twins.data.sound_folder import SoundFolder
 from keras_twins.data.sources import Source
 from keras_twins.data.tfds import TFDSSource
+from keras_twins.decode.modality import IMAGES, SOUNDS
 from keras_twins.errors import InputError
 from keras_twins.types import StrPath
 

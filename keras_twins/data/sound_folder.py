@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_twins.data import heads, memory
 from keras_twins.data.folder import FolderSource
-from keras_twins.data.modality import recordings
 from keras_twins.decode import host_sounds
+from keras_twins.decode.modality import recordings
 from keras_twins.decode.sounds import SoundDecoder
 
 SILENT = "is silent: all of its samples are 0"

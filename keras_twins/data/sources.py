@@ -15,6 +15,7 @@ from keras_twins import listing
 from keras_twins.data import memory
 from keras_twins.data.explain import explain_read_errors
 from keras_twins.decode.base import Decoder
+from keras_twins.decode.modality import IMAGES
 from keras_twins.errors import InputError
 
 # What other levels of decoding leave as it is.
@@ -31,6 +32,7 @@ class Source:
     Attributes:
         name: what the user called it.
         word: what messages call one element; its plural has an s.
+        modality: `keras_twins.decode.modality.Modality`, of files of the same kind.
         num_images: number of images.
         image_shape: `(height, width, channels)`; None where the sizes differ.
         dtype: the dtype of a decoded image.
@@ -50,6 +52,7 @@ class Source:
     """
 
     word = "image"
+    modality = IMAGES
     dtype = tf.uint8
     class_names = None
     has_labels = False

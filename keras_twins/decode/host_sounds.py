@@ -11,6 +11,7 @@ have, are cut to it: 16 bits hold -1 to 1 - 2⁻¹⁵.
 import contextlib
 import dataclasses
 import io
+import math
 import struct
 
 import numpy as np
@@ -28,11 +29,14 @@ HEAD_BYTES = 1 << 17
 # What the functions below raise: a file that is missing, or that is not read.
 ERRORS = (OSError, Unreadable)
 
+NO_SAMPLE_AT_RATE = "holds no sample at the rate that is asked for"
+
 RESAMPLER = "HQ"
+# What the number of a 16-bit sample is divided by.
+FULL_SCALE = 2**15
 _RATES = (1_000, 768_000)
 _MOST_CHANNELS = 64
 _BLOCK = 1 << 16
-_FULL_SCALE = 2**15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +70,7 @@ def needs_conversion(head, rate):
     header = wav_header.read(head)
     if not header.coding:
         return False  # It is cut off, which the decoder says.
-    return not (_is_plain(header) and header.rate == rate)
+    return not (is_plain(header) and header.rate == rate)
 
 
 def readable(contents, rate, max_seconds=sound_kinds.MAX_SECONDS):
@@ -90,11 +94,54 @@ def readable(contents, rate, max_seconds=sound_kinds.MAX_SECONDS):
 
 def wav_of_file(file, rate, max_seconds=sound_kinds.MAX_SECONDS):
     """The same of a binary file object of any recording, which is read in blocks."""
+    return _wav_of_blocks(blocks(file, rate, max_seconds), rate)
+
+
+def blocks(file, rate, max_seconds=math.inf):
+    """Yields the samples of a recording part by part, of which memory holds one.
+
+    Args:
+        file: binary file object of any recording.
+        rate: int, of the samples that are wanted, in Hz.
+        max_seconds: float. A recording that lasts longer is refused.
+
+    Yields:
+        `(n,)` int16 arrays, mono.
+
+    Raises:
+        one of `ERRORS`: for a file that cannot be read, where its fault is met.
+    """
     with _opened(file) as sound:
         _check_length(sound.frames / sound.samplerate, max_seconds)
-        samples = np.concatenate([*_in_16_bits(_at_rate(sound, rate, max_seconds))])
+        mono = _mono(sound, max_seconds)
+        yield from _in_16_bits(_at_rate(mono, sound.samplerate, rate))
+
+
+def wav_of_samples(samples, samples_rate, rate):
+    """Encodes samples of any rate, as `readable` does a file's.
+
+    Args:
+        samples: `(N,)` or `(N, channels)` array of floats in -1..1, N of 1 or more.
+        samples_rate: int, theirs, in Hz.
+        rate: int, of the model, in Hz.
+
+    Returns:
+        bytes, of a WAV file of 16-bit samples.
+
+    Raises:
+        Unreadable: for samples that are not numbers, or a rate that is not read.
+    """
+    samples = np.asarray(samples, np.float32)
+    samples = samples[:, np.newaxis] if samples.ndim == 1 else samples
+    _check_claims(samples_rate, samples.shape[1], len(samples))
+    mono = [samples.mean(axis=1)]
+    return _wav_of_blocks(_in_16_bits(_at_rate(mono, samples_rate, rate)), rate)
+
+
+def _wav_of_blocks(found, rate):
+    samples = np.concatenate([*found])
     if not len(samples):
-        raise Unreadable("holds no sample at the rate that is asked for")
+        raise Unreadable(NO_SAMPLE_AT_RATE)
     return wav(samples, rate)
 
 
@@ -121,6 +168,19 @@ def wav(samples, rate):
     return head + form + struct.pack("<4sI", b"data", len(data)) + data
 
 
+def in_16_bits(samples):
+    """Rounds samples to whole numbers; what is beyond full scale is cut to it.
+
+    Args:
+        samples: float array, full scale at -1 and 1.
+
+    Returns:
+        int16 array of its shape: the samples times `FULL_SCALE`.
+    """
+    scaled = np.rint(np.asarray(samples, np.float32) * np.float32(FULL_SCALE))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
 def facts(path):
     """Reads length, rate and channels from the header of a recording's file.
 
@@ -137,7 +197,7 @@ def facts(path):
         head = file.read(HEAD_BYTES)
         header = wav_header.read(head)
         # Of what the graph reads, soundfile is not needed to know more.
-        if sound_kinds.kind_of(head) == sound_kinds.WAV and _is_plain(header):
+        if sound_kinds.kind_of(head) == sound_kinds.WAV and is_plain(header):
             if header.data_at and header.rate and header.channels:
                 data_bytes = header.data_bytes
                 if data_bytes == sound_kinds.STREAMED:
@@ -150,7 +210,8 @@ def facts(path):
             return Facts(seconds, sound.samplerate, sound.channels)
 
 
-def _is_plain(header):
+def is_plain(header):
+    """Whether the samples of a WAV are 16-bit integers, by its `WavHeader`."""
     return header.coding == sound_kinds.PCM and header.bits == 16
 
 
@@ -171,7 +232,7 @@ def _opened(file):
         ) from None
     try:
         with soundfile.SoundFile(file) as sound:
-            _check_claims(sound)
+            _check_claims(sound.samplerate, sound.channels, sound.frames)
             yield sound
     except soundfile.SoundFileError as error:
         what = str(error).removeprefix(f"Error opening {file!r}: ").rstrip(".")
@@ -189,17 +250,13 @@ def _check_whole(file, head, kind):
         raise Unreadable("is a WAV file that is cut off")
 
 
-def _check_claims(sound):
+def _check_claims(rate, channels, frames):
     low, high = _RATES
-    if not low <= sound.samplerate <= high:
-        raise Unreadable(
-            f"claims {sound.samplerate} samples per second; {low} to {high} are read"
-        )
-    if not 1 <= sound.channels <= _MOST_CHANNELS:
-        raise Unreadable(
-            f"claims {sound.channels} channels; 1 to {_MOST_CHANNELS} are read"
-        )
-    if sound.frames == 0:
+    if not low <= rate <= high:
+        raise Unreadable(f"claims {rate} samples per second; {low} to {high} are read")
+    if not 1 <= channels <= _MOST_CHANNELS:
+        raise Unreadable(f"claims {channels} channels; 1 to {_MOST_CHANNELS} are read")
+    if frames == 0:
         raise Unreadable("holds no sample")
 
 
@@ -211,32 +268,43 @@ def _check_length(seconds, max_seconds):
         )
 
 
-def _at_rate(sound, rate, max_seconds):
-    """Yields blocks of mono samples, float32, at another rate."""
-    import soxr  # An optional extra.
-
-    resampler = soxr.ResampleStream(
-        sound.samplerate, rate, 1, dtype="float32", quality=RESAMPLER
-    )
-    same, read = sound.samplerate == rate, 0
+def _mono(sound, max_seconds):
+    """Yields blocks of the mean of the channels, float32."""
+    read = 0
     for block in sound.blocks(_BLOCK, dtype="float32", always_2d=True):
         read += len(block)
         _check_length(read / sound.samplerate, max_seconds)
-        mono = block.mean(axis=1)
-        yield mono if same else resampler.resample_chunk(mono)
+        yield block.mean(axis=1)
     if read < sound.frames:
         raise Unreadable(
             f"is cut off: {read / sound.samplerate:.1f} s of "
             f"{sound.frames / sound.samplerate:.1f} s can be decoded"
         )
-    if not same:
-        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _at_rate(mono, own_rate, rate):
+    """Yields blocks of mono samples, float32, at another rate."""
+    if own_rate == rate:
+        yield from mono
+        return
+    try:
+        import soxr  # An optional extra.
+    except ImportError:
+        raise Unreadable(
+            f'is sampled at {own_rate} Hz; pip install "keras-twins[audio]" makes '
+            f"{rate} Hz of it"
+        ) from None
+    resampler = soxr.ResampleStream(
+        own_rate, rate, 1, dtype="float32", quality=RESAMPLER
+    )
+    for block in mono:
+        yield resampler.resample_chunk(block)
+    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def _in_16_bits(blocks):
-    """Yields blocks of whole numbers; what is beyond full scale is cut to it."""
+    """Yields blocks of whole numbers."""
     for block in blocks:
         if not np.isfinite(block).all():
             raise Unreadable("holds samples that are not numbers")
-        scaled = np.rint(block * np.float32(_FULL_SCALE))
-        yield np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+        yield in_16_bits(block)

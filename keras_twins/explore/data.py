@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from keras_twins.decode import host_sounds, playing
 from keras_twins.explore import colours
 from keras_twins.explore.jobs import READY, Job, Jobs
 from keras_twins.explore.thumbnails import Thumbnails
@@ -88,13 +89,26 @@ class Data:
         return np.fromiter((text in path.lower() for path in self._paths), bool)
 
     def files(self, rows):
-        """Path and label of rows, a list of dicts."""
+        """Path and label of rows, and whether each is a sound, a list of dicts."""
         names = self._labels.of_rows()
-        return [{"path": self._paths[row], "label": names[row]} for row in rows]
+        return [
+            {"path": path, "label": names[row], "sound": _is_sound(path)}
+            for row, path in ((row, self._paths[row]) for row in rows)
+        ]
 
     def thumbnail(self, row):
         """A future of the thumbnail's bytes, or of None for a file without one."""
         return self._thumbnails.ask(row)
+
+    def sound(self, row):
+        """What a player is given of a recording: bytes, and what they are called.
+
+        None for a file that is missing, or cannot be read as a recording.
+        """
+        try:
+            return playing.playable(self._paths[row])
+        except host_sounds.ERRORS:
+            return None
 
     def like(self, row, k):
         """The k rows nearest to another and their cosine similarities, two lists."""
@@ -130,6 +144,13 @@ class Data:
     def _near(self, query, k):
         rows, similarities = self._searched.search(query, min(k, len(self)))
         return rows[0].tolist(), similarities[0].tolist()
+
+
+def _is_sound(path):
+    try:
+        return playing.is_recording(path)
+    except OSError:
+        return False  # It has gone.
 
 
 def rows_of(paths, wanted):

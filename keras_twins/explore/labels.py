@@ -4,7 +4,7 @@ import pathlib
 import threading
 
 from keras_twins import files, tables
-from keras_twins.decode.host import IMAGE_SUFFIXES
+from keras_twins.decode.modality import SUFFIXES
 from keras_twins.errors import InputError
 
 # What fits into a line of the page.
@@ -72,7 +72,7 @@ class Labels:
         """The table; one without rows where there is no file yet."""
         if not self.path.exists():
             return tables.empty()
-        return tables.read("--labels", self.path, suffixes=IMAGE_SUFFIXES)
+        return tables.read("--labels", self.path, suffixes=SUFFIXES)
 
 
 def _by_path(table):

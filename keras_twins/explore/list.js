@@ -66,8 +66,18 @@ export class List {
     tile.addEventListener("click", () => this.toggle(row, tile));
     tile.addEventListener("focus", () => this.on.focus(row));
     like.addEventListener("click", () => this.on.more(row));
-    item.append(tile, like);
+    item.append(tile, ...(file.sound ? [this.player(row, name.textContent)] : []), like);
     return item;
+  }
+
+  // Nothing is loaded before it is asked to play.
+  player(row, name) {
+    const audio = new Audio();
+    audio.controls = true;
+    audio.preload = "none";
+    audio.src = server.sound(row);
+    audio.setAttribute("aria-label", `Play ${name}`);
+    return audio;
   }
 
   tiles() { return [...this.element.querySelectorAll(".tile")]; }

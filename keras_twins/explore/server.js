@@ -21,6 +21,7 @@ export const search = (picture) => post("search", "application/octet-stream", pi
 export const saveLabel = (rows, label) =>
   post("labels", "application/json", JSON.stringify({rows: Array.from(rows), label}));
 export const files = (rows) => json(`files?rows=${Array.from(rows).join(",")}`);
+export const sound = (row) => `api/sound/${row}`;
 export const thumbnail = (row, key) => `api/thumbnail/${row}?of=${key}`;
 
 // One byte for each file: whether its path holds a text.

@@ -91,6 +91,7 @@ def application(data):
             web.get("/api/matching", _matching),
             web.get("/api/files", _files),
             web.get("/api/thumbnail/{row}", _thumbnail),
+            web.get("/api/sound/{row}", _sound),
             web.get("/api/like/{row}", _like),
             web.post("/api/search", _search),
             web.post("/api/labels", _save_label),
@@ -203,6 +204,16 @@ async def _thumbnail(request):
     # The page's addresses name the collection as well.
     headers = {"Cache-Control": "private, max-age=86400"}
     return web.Response(body=made, content_type="image/webp", headers=headers)
+
+
+async def _sound(request):
+    data = request.app[_DATA]
+    row = _row(data, request.match_info["row"])
+    found = await asyncio.to_thread(data.sound, row)
+    if found is None:
+        raise web.HTTPNotFound(reason="not a recording that can be read")
+    body, kind = found
+    return web.Response(body=body, content_type=kind)
 
 
 async def _like(request):

@@ -8,7 +8,7 @@ import threading
 
 from PIL import Image
 
-from keras_twins.collection.measures import open_picture
+from keras_twins.collection.file_pictures import picture_of
 from keras_twins.decode import host
 
 SIDE = 160  # pixels
@@ -73,7 +73,7 @@ class Thumbnails:
 
 def thumbnail(path):
     """The bytes of a small WebP picture of a file; raises `host.ERRORS`."""
-    image = open_picture(path)
+    image = picture_of(path)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)  # Never enlarged.
     file = io.BytesIO()
     image.save(file, "webp", quality=_QUALITY)

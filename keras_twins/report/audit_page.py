@@ -6,28 +6,31 @@ import markupsafe
 from PIL import Image, ImageOps
 
 from keras_twins import pictures
-from keras_twins.collection.measures import open_picture
+from keras_twins.collection.file_pictures import picture_of
 from keras_twins.decode import host
-from keras_twins.report import templates
+from keras_twins.report import heard, templates
 
 # How much of a large collection is shown; the tables hold all of it.
 _GROUPS, _OF_A_GROUP, _OUTLIERS, _LEAKS, _PATHS = 60, 6, 96, 24, 50
 _SIDE = 96
-_STYLES = ("page.css", "audit.css", "copy.css")
+_STYLES = ("page.css", "audit.css", "copy.css", "play.css")
+_SCRIPTS = ("copy.js", "play.js")
 _QUALITY = 70  # of WebP
 
 
-def render(audit, name):
+def render(audit, name, folder="."):
     """Renders the page.
 
     Args:
         audit: `keras_twins.collection.audit.Audit`.
         name: str, what the collection is called.
+        folder: path of the folder that the page will lie in: it plays recordings from
+            where they are.
 
     Returns:
         str, HTML that opens without a network.
     """
-    shown = _Thumbnails(audit.pictures.paths)
+    shown = _Thumbnails(audit.pictures.paths, folder)
     found = audit.duplicates
     return templates.render(
         "audit.html",
@@ -50,7 +53,7 @@ def render(audit, name):
         missing=[audit.pictures.paths[row] for row in audit.pictures.missing[:_PATHS]],
         missing_count=len(audit.pictures.missing),
         style=markupsafe.Markup().join(map(templates.marked, _STYLES)),
-        script=templates.marked("copy.js"),
+        script=markupsafe.Markup().join(map(templates.marked, _SCRIPTS)),
     )
 
 
@@ -69,7 +72,7 @@ def summary(audit):
         lines.append(("warning", "Leaks", text))
     unreadable = len(audit.pictures.unreadable)
     if unreadable:
-        text = f"{_count(unreadable, 'file')} cannot be read as pictures"
+        text = f"{_count(unreadable, 'file')} cannot be read"
         lines.append(("warning", "Unreadable", text))
     for check in audit.judged:
         if check.left_out:
@@ -81,7 +84,7 @@ def summary(audit):
         lines.append(("note", "Quality", ", ".join(parts)))
     elif len(audit.pictures.rows):
         lines.append(("good", "Quality", "no check flags a picture"))
-    lines.append(_of_outliers(audit))
+    lines += [_of_outliers(audit), *_of_recordings(audit.pictures)]
     missing = len(audit.pictures.missing)
     if missing:
         text = (
@@ -110,6 +113,14 @@ def _of_duplicates(found):
     return "note", "Duplicates", text
 
 
+def _of_recordings(found):
+    count = len(found.paths) - len(found.rows) - len(found.unreadable)
+    count -= len(found.missing)
+    if count:
+        text = f"{_count(count, 'file')}, compared by their embeddings alone"
+        yield "note", "Recordings", text
+
+
 def _of_outliers(audit):
     if not audit.outliers:
         return "good", "Outliers", "none found"
@@ -128,22 +139,23 @@ def _group(group, shown):
 class _Thumbnails:
     """Thumbnails of files, each made once."""
 
-    def __init__(self, paths):
+    def __init__(self, paths, folder):
         self._paths = paths
+        self._folder = folder
         self._made = {}
 
     def __call__(self, row):
-        """`(data URI, path)` of a row; no URI where the file cannot be read."""
+        """`(data URI, path, address of its sound)` of a row, empty if there is none."""
         if row not in self._made:
             path = self._paths[row]
             try:
                 image = ImageOps.contain(
-                    open_picture(path), (_SIDE, _SIDE), Image.Resampling.LANCZOS
+                    picture_of(path), (_SIDE, _SIDE), Image.Resampling.LANCZOS
                 )
                 uri = pictures.data_uri(image, _QUALITY)
             except host.ERRORS:
                 uri = None
-            self._made[row] = uri, path
+            self._made[row] = uri, path, heard.address(path, self._folder)
         return self._made[row]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_twins import pictures
-from keras_twins.collection.measures import open_picture
+from keras_twins.collection.file_pictures import picture_of
 from keras_twins.decode import host
 
 _TILE = 96  # pixels
@@ -41,6 +41,6 @@ def draw(paths):
 
 def _tile(path):
     try:
-        return pictures.thumbnail(np.asarray(open_picture(path)), _TILE)
+        return pictures.thumbnail(np.asarray(picture_of(path)), _TILE)
     except host.ERRORS:
         return Image.new("RGB", (_TILE, _TILE), "lightgrey")

@@ -9,6 +9,7 @@ from keras_twins import evaluation, pictures, progress
 from keras_twins.collection import Neighbours
 from keras_twins.evaluation.checks import check_features
 from keras_twins.report import embedding_map
+from keras_twins.runs import drawn_views
 
 IMAGES = 2000  # as many as a map shows apart, and a sprite of thumbnails holds
 _THUMBNAIL = 48
@@ -33,6 +34,7 @@ class Looks:
         groups: list of N str, what the colours of the map tell apart: the classes, or
             the folders of files without labels; empty ones where there are neither.
         paths: list of N str, or None where the images are not files.
+        word: str, what one of them is called.
         neighbours: list of `(row, [(row, similarity), ...])`.
     """
 
@@ -46,6 +48,7 @@ class Looks:
     neighbours: list
     groups: list[str]
     paths: list[str] | None = None
+    word: str = "image"
 
 
 def look(encoder, shown):
@@ -63,8 +66,10 @@ def look(encoder, shown):
     """
     features, labels = evaluation.embed(encoder, shown.batches, verbose=1)
     check_features(shown.split, features)
-    with progress.stage(f"making thumbnails of {len(features):,} images"):
-        thumbnails = pictures.thumbnails(shown.batches, len(features), _THUMBNAIL)
+    with progress.stage(f"making thumbnails of {len(features):,} {shown.word}s"):
+        thumbnails = pictures.thumbnails(
+            shown.batches, len(features), _THUMBNAIL, shown.draw
+        )
     with progress.stage("making the map; UMAP compiles itself first"):
         points, method = embedding_map.project(features)
     classes = pictures.names(labels, shown.class_names, len(features))
@@ -80,6 +85,7 @@ def look(encoder, shown):
         neighbours=_neighbours(features, labels),
         groups=folders(paths) if paths and labels is None else classes,
         paths=paths,
+        word=shown.word,
     )
 
 
@@ -96,25 +102,20 @@ def folders(paths):
     return [os.path.relpath(folder, root) for folder in found]
 
 
-def views(layer, images):
-    """Images with their views.
+def views(run):
+    """The first images of a run with their views.
 
     Args:
-        layer: `keras_twins.augment.TwoViews`.
-        images: `tf.data.Dataset` of images.
+        run: `keras_twins.runs.run.Run`.
 
     Returns:
         list of an image's pictures each: `(name, data URI)` of itself, of view a, of
         view b and of further ones.
     """
-    found = []
-    for key, image in enumerate(images):
-        if key == _VIEWED:
-            break
-        shown = pictures.image_and_views(layer, image, key)
+    found, names = [], drawn_views.names(run.config)
+    for shown in drawn_views.of_run(run, _VIEWED):
         small = [pictures.thumbnail(pixels, _VIEW) for pixels in shown]
         uris = [pictures.data_uri(picture, quality=85) for picture in small]
-        names = pictures.view_names(len(uris) - 1)
         found.append(list(zip(names, uris, strict=True)))
     return found
 

@@ -83,8 +83,9 @@ draw().then(() => {
     element.on("plotly_hover", (event) => showThumbnail(chart, element, event));
     element.on("plotly_unhover", () => { pointer.hidden = true; });
     element.on("plotly_click", (event) => {
-      const path = chart.paths[event.points[0].customdata];
-      if (path) copyPath(path);
+      const row = event.points[0].customdata;
+      if (chart.paths[row]) copyPath(chart.paths[row]);
+      if (chart.sounds[row]) play(chart.sounds[row]);
     });
   }
   addEventListener("scroll", () => { pointer.hidden = true; }, {passive: true});

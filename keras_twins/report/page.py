@@ -9,9 +9,12 @@ import markupsafe
 import plotly.offline
 
 from keras_twins.evaluation import rows, table
-from keras_twins.report import charts, findings, templates
+from keras_twins.report import charts, findings, heard, templates
 from keras_twins.report.figures import Figures
 from keras_twins.runs.workdir import TEACHER
+
+_STYLES = ("page.css", "copy.css", "play.css")
+_SCRIPTS = ("copy.js", "play.js", "page.js")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +33,13 @@ class Run:
     views: Any
 
 
-def render(runs):
+def render(runs, folder="."):
     """Renders the page.
 
     Args:
         runs: list of `Run`, at least one.
+        folder: path of the folder that the page will lie in: it plays recordings from
+            where they are.
 
     Returns:
         str, HTML that opens without a network.
@@ -45,7 +50,7 @@ def render(runs):
         "page.html",
         title=" and ".join(record.name for record in records),
         subtitle=_subtitle(records),
-        runs=[_shown(index, run, drawn) for index, run in enumerate(runs)],
+        runs=[_shown(index, run, drawn, folder) for index, run in enumerate(runs)],
         curves=[drawn.add(chart) for chart in charts.curves(records)],
         spectrum=drawn.add(charts.spectrum(records)),
         described=_side_by_side([_described(record) for record in records]),
@@ -54,8 +59,8 @@ def render(runs):
         code=_code,
         charts=markupsafe.Markup(drawn.as_script()),
         plotly=markupsafe.Markup(plotly.offline.get_plotlyjs()),
-        style=templates.marked("page.css") + templates.marked("copy.css"),
-        script=templates.marked("copy.js") + templates.marked("page.js"),
+        style=markupsafe.Markup().join(map(templates.marked, _STYLES)),
+        script=markupsafe.Markup().join(map(templates.marked, _SCRIPTS)),
     )
 
 
@@ -92,13 +97,13 @@ class _Charts:
         return chart
 
     def as_script(self):
-        wanted = ("id", "data", "layout", "classes", "paths", "columns")
+        wanted = ("id", "data", "layout", "classes", "paths", "sounds", "columns")
         data = [{k: c[k] for k in wanted if k in c} for c in self._charts]
         # A class may be called </script>.
         return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
 
 
-def _shown(index, run, drawn):
+def _shown(index, run, drawn, folder):
     record = run.record
     shown = {
         "index": index % 4,
@@ -114,11 +119,14 @@ def _shown(index, run, drawn):
         shown[f"{name}_missing"] = value if missing else None
     looks = shown["looks"]
     if looks:
+        sounds = [heard.address(path, folder) for path in looks.paths or ()]
+        shown["sounds"] = sounds if any(sounds) else []
         chart = charts.embedding_map(looks.points, looks.groups, looks.method)
         shown["map"] = drawn.add(
             chart,
             classes=looks.classes,
             paths=looks.paths or [],
+            sounds=shown["sounds"],
             columns=looks.columns,
         )
     return shown
@@ -200,13 +208,16 @@ def _subtitle(records):
     return f"{record.subject}, {epochs} in {_duration(record.seconds)} · {made}"
 
 
-def _thumb(looks, row, kind, similarity=None):
-    """A tile of the sprite; one of a file has a path to copy."""
+def _thumb(run, row, kind, similarity=None):
+    """A tile of the sprite; one of a file has a path to copy, and a sound to play."""
+    looks, sounds = run["looks"], run["sounds"]
     path = looks.paths[row] if looks.paths else ""
     words = [looks.classes[row] or ("" if path else f"image {row}"), path]
     if similarity is not None:
         words.insert(1, f"{similarity:.2f}")
-    copied = markupsafe.Markup(' data-path="{}" tabindex="0"').format(path)
+    files = markupsafe.Markup(' data-path="{}" tabindex="0"').format(path)
+    if sounds and sounds[row]:
+        files += markupsafe.Markup(' data-sound="{}"').format(sounds[row])
     return markupsafe.Markup(
         '<div class="thumb {}" style="--c:{};--r:{}" title="{}"{}></div>'
     ).format(
@@ -214,7 +225,7 @@ def _thumb(looks, row, kind, similarity=None):
         row % looks.columns,
         row // looks.columns,
         ", ".join(filter(None, words)),
-        copied if path else "",
+        files if path else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""The embeddings of a run's images, made once and kept in its folder."""
+"""The embeddings of a run's images or recordings, made once and kept in its folder."""
 
 import contextlib
 import hashlib
@@ -15,14 +15,14 @@ from keras_twins.collection.files import writer
 from keras_twins.collection.images import look_at
 from keras_twins.data import explain_read_errors
 from keras_twins.errors import InputError
-from keras_twins.runs.images import evaluation_batches
+from keras_twins.runs import images, of_sounds
 
 # So many rows are taken from one file to the other at a time.
 _ROWS = 16_384
 
 
 def of_run(run, verbose=0):
-    """The embeddings of all images of a run, by its encoder.
+    """The embeddings of all images or recordings of a run, by its encoder.
 
     They are those of the training split and then those of the test split, where there
     is one. They stay in `embeddings.parquet` of the workdir, and are made anew if the
@@ -81,11 +81,10 @@ def _embed(run, sources, path, verbose):
         tempfile.TemporaryDirectory(dir=path.parent, prefix=files.PARTIAL) as folder,
     ):
         for split, source in sources.items():
-            images = source.dataset()
-            with explain_read_errors(images):
+            with explain_read_errors(source.dataset()):
                 rows, _ = evaluation.embed(
                     encoder,
-                    evaluation_batches(run, images),
+                    images.whole_source(run, source),
                     verbose=verbose,
                     output=pathlib.Path(folder) / "rows.npy",
                 )
@@ -115,10 +114,18 @@ def _fingerprint(run, sources):
     encoder = hashlib.sha256(run.workdir.encoder.read_bytes()).hexdigest()
     return {
         "encoder": encoder,
+        **_preparation(run),
+        "images": {split: _identity(source) for split, source in sources.items()},
+    }
+
+
+def _preparation(run):
+    if of_sounds.is_it(run.config):
+        return {"log_mel": of_sounds.front_end(run.config).settings}
+    return {
         "image_size": run.config.evaluation.image_size,
         "resize": run.config.evaluation.resize,
         "levels": list(run.levels) if run.levels else None,
-        "images": {split: _identity(source) for split, source in sources.items()},
     }
 
 

@@ -1,11 +1,12 @@
 """The images or recordings that a run is looked at with: its test set, where it has."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from keras_twins import data, evaluation
+from keras_twins import data, evaluation, pictures, spectrograms
 from keras_twins.data.log_mels import whole_batches
 from keras_twins.data.sources import SourceDataset
 from keras_twins.runs import of_sounds, parts
@@ -25,6 +26,8 @@ class Images:
         class_names: tuple of str, or None.
         paths: list of file names, in the order of the batches, or None where the images
             are no files.
+        draw: function of an image or log-mel and a side in pixels: a square PIL image.
+        word: str, what one of them is called.
     """
 
     split: str
@@ -32,6 +35,8 @@ class Images:
     labelled: bool
     class_names: tuple[str, ...] | None
     paths: list[str] | None
+    draw: Callable = pictures.thumbnail
+    word: str = "image"
 
 
 def test_images(run, limit=None):
@@ -97,6 +102,8 @@ def _of_recordings(source, split, stride):
         labelled=source.has_labels,
         class_names=source.class_names,
         paths=source.paths,
+        draw=spectrograms.thumbnail,
+        word=source.word,
     )
 
 
@@ -117,6 +124,18 @@ def embeddings(sources, encoder, verbose=0):
             batches = whole_batches(source, _BATCH_SIZE)
             found.append(evaluation.embed(encoder, batches, verbose=verbose)[0])
     return np.concatenate(found)
+
+
+def whole_source(run, source):
+    """Batches of all that a source holds, in its order, as the run's encoder takes it.
+
+    Args:
+        run: `Run`.
+        source: `Source` of a split, of log-mels for a run of recordings.
+    """
+    if of_sounds.is_it(run.config):
+        return whole_batches(source, _BATCH_SIZE)
+    return evaluation_batches(run, source.dataset())
 
 
 def evaluation_batches(run, images, batch_size=_BATCH_SIZE):

@@ -5,11 +5,11 @@ Its configuration has a section `log_mel`, the front end; one of images has none
 
 import numpy as np
 
-from keras_twins import models
+from keras_twins import models, pictures, spectrograms
 from keras_twins.augment import LogMel, TwoSoundViews
 from keras_twins.data.loading import open_source
-from keras_twins.data.modality import SOUNDS
 from keras_twins.data.sound_rows import is_in_memory
+from keras_twins.decode.modality import SOUNDS
 from keras_twins.errors import InputError
 
 # What the views need before the statistics of the collection are known.
@@ -78,6 +78,11 @@ def saved_encoder(config, body):
     """The encoder that takes log-mels as they are, which is saved and evaluated."""
     mean, std = (config.views.mean,), (config.views.std,)
     return models.with_normalisation(body, mean, std, unit=1.0)
+
+
+def thumbnail_of(config):
+    """The function that draws an element small, of itself and a side in pixels."""
+    return spectrograms.thumbnail if is_it(config) else pictures.thumbnail
 
 
 def statistics(config, source):

@@ -92,13 +92,20 @@ class Run:
             )
         )
 
-    def decide_statistics(self):
+    def decide_statistics(self, most=None):
         """Decides mean and deviation of log-mels where they are open.
 
-        The first pass has left out by now what cannot be read.
+        The first pass of a training has left out by now what cannot be read.
+
+        Args:
+            most: int, of how many recordings at most, at even distances; None for all.
         """
         if of_sounds.is_it(self.config):
-            self.apply(of_sounds.statistics(self.config, self.train_source))
+            source = self.train_source
+            if most is not None:
+                stride = -(-source.num_images // most)
+                source = source.at(range(0, source.num_images, stride))
+            self.apply(of_sounds.statistics(self.config, source))
 
     def apply(self, decided):
         """Takes what was decided, a dict of values by key, into the configuration."""

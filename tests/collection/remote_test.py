@@ -86,7 +86,7 @@ def test_a_bucket_is_embedded_as_a_folder_is(place, store):
     assert done.returncode == 0, done.stderr
     assert "4 embeddings of width" in done.stdout
     assert "1 of 5 files are skipped" in done.stdout
-    assert "2 of 5 images were embedded before" in done.stderr
+    assert "2 of 5 files were embedded before" in done.stderr
     assert "1 other file ignored: .txt 1" in done.stderr
     skipped = (place / "e.skipped.csv").read_text("utf-8")
     assert "s3://pictures/photos/below/torn.jpg" in skipped

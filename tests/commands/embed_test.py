@@ -96,7 +96,7 @@ def test_the_command_embeds_what_can_be_read_and_goes_on(
         (folder / name).unlink()
     done = _run(*asked, code=_WITHOUT_TENSORFLOW)
     assert done.returncode == 0, done.stderr
-    assert "4 of 4 images were embedded before, 1 are gone and left out" in done.stderr
+    assert "4 of 4 files were embedded before, 1 are gone and left out" in done.stderr
     assert kt.collection.read(output).paths == [
         str(folder / name) for name in names if not name.endswith("bmp")
     ]

@@ -12,8 +12,9 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_twins import data
-from keras_twins.data import converted, modality
+from keras_twins.data import converted
 from keras_twins.data.loading import open_source
+from keras_twins.decode import modality
 from keras_twins.errors import InputError
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from keras_twins import files
-from keras_twins.data import label_table, modality
+from keras_twins.data import label_table
+from keras_twins.decode import modality
 from keras_twins.errors import InputError
 from keras_twins.explore.labels import Labels
 

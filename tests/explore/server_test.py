@@ -77,7 +77,7 @@ def test_names_come_as_they_are(client, pictures):
     paths = collection.read(pictures / "embeddings.npz").paths
     row = next(row for row, path in enumerate(paths) if path.endswith(HOSTILE))
     status, (file,) = client.json(f"/api/files?rows={row}")
-    assert status == 200 and file == {"path": paths[row], "label": ""}
+    assert status == 200 and file == {"path": paths[row], "label": "", "sound": False}
 
 
 def test_a_file_is_not_like_itself(client):
@@ -134,6 +134,9 @@ def test_a_file_without_a_picture_has_a_sign_instead(client, row):
         "/api/thumbnail/61",
         "/api/thumbnail/%EF%BC%93",  # a digit that is not ASCII
         "/api/thumbnail/3.png",
+        "/api/sound/61",
+        "/api/sound/3",  # a picture
+        "/api/sound/..%2f3",
         "/api/files?rows=../x",
         "/api/files?rows=",
         "/api/files?rows=" + ",".join("1" * 201),

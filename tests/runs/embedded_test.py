@@ -12,6 +12,7 @@ from keras_twins import evaluation, files
 from keras_twins.commands import audit, explore, neighbours, searched
 from keras_twins.errors import InputError
 from keras_twins.runs import embedded
+from keras_twins.runs import images as of_runs
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir, as_data
 
@@ -45,7 +46,7 @@ def test_the_embeddings_of_both_splits_are_kept(workdir, tmp_path, monkeypatch):
     assert found.paths == [str(images / name) for name in _FILES]
     assert found.columns["split"].tolist() == ["train"] * 3 + ["test"]
     assert found.columns["class"].tolist() == ["a", "a", "b", "a"]
-    batches = embedded.evaluation_batches(run, run.source("train").dataset())
+    batches = of_runs.whole_source(run, run.source("train"))
     expected, _ = evaluation.embed(run.trained_encoder(), batches)
     np.testing.assert_allclose(found.embeddings[:3], expected, rtol=1e-5)
     assert sorted(p.name for p in workdir.path.iterdir() if "embed" in p.name) == [
@@ -103,7 +104,7 @@ def test_explore_shows_a_run_and_searches_with_its_encoder(workdir, tmp_path, ca
     contents = (tmp_path / "images" / "train/b/2.png").read_bytes()
     rows, similarities = data.search(contents, 1)
     assert rows == [2] and similarities[0] == pytest.approx(1, abs=1e-5)
-    with pytest.raises(InputError, match="the picture is not a JPEG"):
+    with pytest.raises(InputError, match="the image is not a JPEG"):
         data.search(b"not a picture", 1)
     data.close()
     flags.model_dir = "models/embedder"

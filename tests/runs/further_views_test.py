@@ -44,7 +44,7 @@ def test_a_run_trains_is_evaluated_and_shown(tmp_path, capsys):
     # V (V − 1) D / N with five views, eight features and 128 images.
     unrelated = record.levels.terms["invariance"].unrelated
     assert unrelated == pytest.approx(20 * 8 / 128)
-    shown = looks.views(parts.views(read.config), read.train_source.dataset())
+    shown = looks.views(read)
     names = [name for name, _ in shown[0]]
     assert names == ["original", "view a", "view b", "view 3", "view 4", "view 5"]
     html = page.render([page.Run(record, looks="none", views=shown)])

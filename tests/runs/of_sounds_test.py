@@ -1,6 +1,7 @@
 """A run of recordings, from its configuration to the tables of its evaluation."""
 
 import json
+import os
 import pathlib
 
 import keras
@@ -9,12 +10,14 @@ import pytest
 import recordings
 import tensorflow as tf
 
+from keras_twins.commands import report
 from keras_twins.commands.export import export
 from keras_twins.commands.recordings import evaluate
 from keras_twins.configs import digits, esc10, spoken_digits
 from keras_twins.errors import InputError
 from keras_twins.export.loading import load_function
-from keras_twins.runs import images, of_sounds, parts, stops
+from keras_twins.runs import embedded, images, of_sounds, parts, stops
+from keras_twins.runs.embedder import RunEmbedder
 from keras_twins.runs.run import Run
 from keras_twins.runs.workdir import Workdir
 from keras_twins.training import train
@@ -148,6 +151,48 @@ def test_the_exported_model_embeds_a_file_as_evaluation_does(trained, tmp_path):
     for path, embedding in zip(source.paths, expected, strict=True):
         contents = tf.constant([pathlib.Path(path).read_bytes()])
         np.testing.assert_allclose(embed(contents)[0], embedding, atol=1e-4)
+
+
+def test_the_embeddings_of_a_run_are_kept_and_those_of_other_files_like_them(
+    trained, tmp_path
+):
+    workdir, _ = trained
+    run = Run.read(workdir)
+    found = embedded.of_run(run)
+    source = run.train_source
+    assert found.paths == source.paths
+    assert set(found.columns["split"]) == {"train"}
+    assert found.columns["class"].tolist() == [
+        pathlib.Path(path).parent.name for path in source.paths
+    ]
+    expected = images.embeddings([source], run.trained_encoder())
+    np.testing.assert_allclose(found.embeddings, expected, atol=1e-5)
+    embedder = RunEmbedder(run)
+    given = [found.paths[2], pathlib.Path(found.paths[5]).read_bytes()]
+    rows = embedder.embed(given)
+    np.testing.assert_allclose(rows, found.embeddings[[2, 5]], atol=1e-4)
+    recordings.write(tmp_path / "other.flac", recordings.tone(2, rate=22_050), 22_050)
+    assert embedder.embed([tmp_path / "other.flac"]).shape == rows[:1].shape
+    with pytest.raises(InputError, match="the recording is not a recording"):
+        embedder.embed([b"text"])
+    with pytest.raises(InputError, match="'gone.wav' does not exist; expected a rec"):
+        embedder.embed(["gone.wav"])
+    made_of = json.loads(workdir.embeddings_made_of.read_text())
+    assert made_of["log_mel"]["rate"] == run.config.log_mel.rate
+
+
+def test_the_report_shows_a_run(trained, tmp_path):
+    workdir, _ = trained
+    report.write([workdir], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Traceback" not in page
+    for missing in ("No map:", "No views:"):
+        assert missing not in page
+    assert "16 recordings of split" in page
+    assert page.count('alt="log-mel"') == page.count('alt="view b"') == 6
+    heard = [path for path in Run.read(workdir).train_source.paths if path in page]
+    assert len(heard) == 16
+    assert f'data-sound="{os.path.relpath(heard[0], tmp_path)}"' in page
 
 
 def test_configurations_and_collections_of_other_modalities_are_one_line(root):

@@ -67,29 +67,32 @@ def test_what_is_no_image_is_named_by_its_place(serve, image, got):
     assert server.requests == []
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
+def test_a_file_that_cannot_be_read_is_named(serve, tmp_path):
+    url, _ = serve("http")
     with pytest.raises(ImageError, match="gone.png: No such file") as caught:
-        with EmbeddingClient("http://localhost:1") as client:
+        with EmbeddingClient(url) as client:
             client.embed([b"x", tmp_path / "gone.png"])
     assert caught.value.index == 1
     assert caught.value.name == str(tmp_path / "gone.png")
 
 
-def test_webp_that_cannot_be_decoded_is_named_by_its_path(tmp_path):
+def test_webp_that_cannot_be_decoded_is_named_by_its_path(serve, tmp_path):
+    url, _ = serve("http")
     (tmp_path / "a.webp").write_bytes(b"RIFF\x10\x00\x00\x00WEBPVP8 cut off")
     with pytest.raises(ImageError, match=r"a\.webp: cannot be decoded"):
-        with EmbeddingClient("http://localhost:1") as client:
+        with EmbeddingClient(url) as client:
             client.embed([tmp_path / "a.webp"])
 
 
-def test_a_pil_image_that_is_cut_off_is_named(pixels):
+def test_a_pil_image_that_is_cut_off_is_named(serve, pixels):
+    url, _ = serve("http")
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG")
     cut_off = Image.open(io.BytesIO(file.getvalue()[:-100]))
     with pytest.raises(
         ImageError, match=r"^images\[1\]: cannot be decoded: .*truncated"
     ):
-        with EmbeddingClient("http://localhost:1") as client:
+        with EmbeddingClient(url) as client:
             client.embed([b"x", cut_off])
 
 

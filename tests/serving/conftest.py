@@ -97,8 +97,12 @@ def _rest(server, port, tls):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            status, answer = server.versions(self.path.removeprefix("/v1/models/"))
-            if status == 200:
+            model, _, what = self.path.removeprefix("/v1/models/").partition("/")
+            status, answer = server.versions(model)
+            if status == 200 and what == "metadata":
+                found = {"serving_default": {"inputs": {"image_bytes": {}}}}
+                answer = {"metadata": {"signature_def": {"signature_def": found}}}
+            elif status == 200:
                 found = [{"version": str(v), "state": "AVAILABLE"} for v in answer]
                 answer = {"model_version_status": found}
             else:
@@ -146,6 +150,7 @@ def _grpc(server, port, tls):
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import (
+        get_model_metadata_pb2,
         get_model_status_pb2,
         model_service_pb2_grpc,
         predict_pb2,
@@ -164,6 +169,17 @@ def _grpc(server, port, tls):
             if answer is not None:
                 output = tf.make_tensor_proto(answer)
                 response.outputs["embedding"].CopyFrom(output)
+            return response
+
+        def GetModelMetadata(self, request, context):
+            status, answer = server.versions(request.model_spec.name)
+            if status != 200:
+                context.abort(grpc.StatusCode[_CODES[status]], answer)
+            signatures = get_model_metadata_pb2.SignatureDefMap()
+            inputs = signatures.signature_def["serving_default"].inputs
+            inputs["image_bytes"].name = "files:0"
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            response.metadata["signature_def"].Pack(signatures)
             return response
 
     class Models(model_service_pb2_grpc.ModelServiceServicer):

@@ -68,7 +68,7 @@ def test_rest_needs_no_tensorflow(serve, expected, folder, tmp_path, name):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout == f"10 embeddings of width 4 by {url} are in {output}\n"
-    # A plain picture; halves of shards in batches of three, one refused at first.
+    # A plain image; halves of shards in batches of three, one refused at first.
     sizes = collections.Counter(map(len, server.requests[1:]))
     once = collections.Counter([3, 1, 3, 1, 2])
     assert not once - sizes and (sizes - once).total() == 1
@@ -169,7 +169,7 @@ def test_two_kills_lose_a_shard_at_most(serve, expected, folder, tmp_path, name)
         time.sleep(0.2)  # What was on its way is answered.
     done = _embed(*asked)
     assert done.returncode == 0, done.stderr
-    assert " of 70 images were embedded before" in done.stderr
+    assert " of 70 files were embedded before" in done.stderr
     times = _asked(server)
     assert set(times) == set(images.values())
     assert sum(times.values()) - len(times) <= SHARD
@@ -191,7 +191,7 @@ def test_a_grown_folder_costs_what_is_new(serve, expected, folder, tmp_path):
     done = _embed(*asked)
     assert done.returncode == 0, done.stderr
     assert done.stderr == (
-        "embed: 8 of 10 images were embedded before, 1 have changed, 1 are gone and "
+        "embed: 8 of 10 files were embedded before, 1 have changed, 1 are gone and "
         "left out\n"
     )
     assert _asked(server) == {b"image 5 b": 1, b"image 55": 1}
@@ -220,7 +220,7 @@ def test_a_server_that_goes_away_stops_and_what_was_done_stays(serve, folder, tm
     done = _embed(*asked)
     assert done.returncode == 0, done.stderr
     # Three halves of a shard.
-    assert done.stderr == "embed: 12 of 30 images were embedded before\n"
+    assert done.stderr == "embed: 12 of 30 files were embedded before\n"
     assert len(kt.collection.read(output).paths) == 30
 
 
@@ -246,7 +246,7 @@ def test_a_model_that_the_server_has_not_is_named(serve, folder, tmp_path):
 def test_a_model_that_refuses_all_is_not_the_files_fault(serve, folder):
     url, _ = serve("http", *[400] * 9)
     line = _refused(_embed(f"--server={url}", folder))
-    assert line.startswith(f"keras-twins: --server={url} refuses a plain picture")
+    assert line.startswith(f"keras-twins: --server={url} refuses a plain image")
 
 
 def test_nobody_there_is_one_line(folder, free_addresses):

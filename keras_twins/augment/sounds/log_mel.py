@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_twins.augment.sounds import mel
+from keras_twins import mel
 from keras_twins.types import Tensor
 
 # What is added to a power before its logarithm: float32's epsilon. Silence is its

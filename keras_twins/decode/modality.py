@@ -48,6 +48,8 @@ class Modality:
         return f"{self.word}s"
 
 
+# How the names of files of any modality end.
+SUFFIXES = (*host.IMAGE_SUFFIXES, *host_sounds.SOUND_SUFFIXES)
 # How the names of collections of recordings begin, whatever their rate.
 SOUNDS = "sounds:"
 
