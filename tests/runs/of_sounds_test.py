@@ -184,7 +184,8 @@ def test_the_report_shows_a_run(trained, tmp_path):
     workdir, _ = trained
     report.write([workdir], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert "Traceback" not in page
+    assert workdir.path.name in page and "What the numbers say" in page
+    assert "Cross-correlation of the two views" in page
 
 
 def test_configurations_and_collections_of_other_modalities_are_one_line(root):
