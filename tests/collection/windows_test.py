@@ -29,10 +29,10 @@ class Loudness:
 
 @pytest.fixture
 def files(tmp_path):
-    """Recordings of 4, 2 and 1 s, the second one clipped, the third one cut off."""
+    """Recordings of 4, 3 and 1 s, the second one clipped, the third one cut off."""
     steps = np.repeat([1, 2, 3, 4], RATE) / 2**15
     recordings.write(tmp_path / "a.wav", steps)
-    recordings.write(tmp_path / "b.wav", np.repeat([1.0, 5 / 2**15], RATE))
+    recordings.write(tmp_path / "b.wav", np.repeat([1.0, 5 / 2**15, 1.0], RATE))
     whole = recordings.wav(steps[:RATE])
     (tmp_path / "c.wav").write_bytes(whole[:-8])
     return images.Search([str(tmp_path)], modality=modality(RATE))

@@ -193,6 +193,8 @@ def test_the_report_shows_a_run(trained, tmp_path):
     heard = [path for path in Run.read(workdir).train_source.paths if path in page]
     assert len(heard) == 16
     assert f'data-sound="{os.path.relpath(heard[0], tmp_path)}"' in page
+    assert workdir.path.name in page and "What the numbers say" in page
+    assert "Cross-correlation of the two views" in page
 
 
 def test_configurations_and_collections_of_other_modalities_are_one_line(root):
