@@ -42,7 +42,7 @@ def check_count(taker, most, count):
     """
     if most is not None and count > most:
         raise ValueError(
-            f"{taker} compares two views of an image. Expected batches of two views, "
+            f"{taker} compares two views of an example. Expected batches of two views, "
             "or a loss of any number of them, such as "
             "`keras_twins.losses.FroSSLLoss`, in `keras_twins.models.Twins` without "
             f"a predictor or momentum. Received: {count} views"

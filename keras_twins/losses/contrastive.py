@@ -141,7 +141,7 @@ _POSITIVE = Term(
     perfect=1.0,
     good=0.8,
     poor=0.5,
-    sentence="The two views of an image have a cosine of {value:.2f} (1 is all)",
+    sentence="The two views of an example have a cosine of {value:.2f} (1 is all)",
     verdicts=verdicts.AGREEMENT,
 )
 

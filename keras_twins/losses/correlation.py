@@ -143,7 +143,7 @@ _ON_DIAGONAL = Term(
     good=0.8,
     poor=0.5,
     sentence=(
-        "The two views of an image correlate by {value:.2f} (mean of Cᵢᵢ; 1 is all)"
+        "The two views of an example correlate by {value:.2f} (mean of Cᵢᵢ; 1 is all)"
     ),
     verdicts=verdicts.AGREEMENT,
 )

@@ -127,7 +127,7 @@ def _invariance(unrelated):
         good=0.2 * unrelated,
         poor=0.5 * unrelated,
         sentence=(
-            "The views of an image differ by {value:.3g}, and unrelated ones by "
+            "The views of an example differ by {value:.3g}, and unrelated ones by "
             "{unrelated:.3g}"
         ),
         verdicts=verdicts.AGREEMENT,

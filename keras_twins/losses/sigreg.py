@@ -147,8 +147,8 @@ def _invariance(unrelated):
         good=0.2 * unrelated,
         poor=0.5 * unrelated,
         sentence=(
-            "The views of an image are {value:.3f} from their mean (mean of (z − z̄)²; "
-            "0 is perfect, and unrelated views give {unrelated:.3g})"
+            "The views of an example are {value:.3f} from their mean (mean of "
+            "(z − z̄)²; 0 is perfect, and unrelated views give {unrelated:.3g})"
         ),
         verdicts=verdicts.AGREEMENT,
     )

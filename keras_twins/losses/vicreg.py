@@ -137,7 +137,7 @@ _INVARIANCE = Term(
     good=0.4,
     poor=1.0,
     sentence=(
-        "The two views of an image differ by {value:.2f} (mean of (a − b)²; 0 is "
+        "The two views of an example differ by {value:.2f} (mean of (a − b)²; 0 is "
         "perfect, and unrelated views of deviation 1 give 2)"
     ),
     verdicts=verdicts.AGREEMENT,

@@ -12,7 +12,7 @@ _CLASSES_IN_LEGEND = 12
 
 _LOSS = ("loss", "Loss", "its size depends on the batch, the width and the settings")
 _OTHERS = (
-    ("knn", "kNN accuracy", "of the test images"),
+    ("knn", "kNN accuracy", "on the test split"),
     (
         "participation_ratio",
         "Participation ratio",

@@ -170,10 +170,10 @@ def _described(record):
     settings = record.levels.settings if record.levels else ""
     described = record.parts | {
         "loss": ", ".join(filter(None, (record.parts["loss"], settings))),
-        "training images": _count(ran.get("training_images")),
+        "training examples": _count(ran.get("training_images")),
         "batch size N": _count(record.batch_size),
         "epochs": f"{record.epochs} of {record.epochs_asked}",
-        "images seen": _count(record.images_seen),
+        "examples seen": _count(record.images_seen),
         "time": _duration(record.seconds),
     }
     if ran:
