@@ -56,7 +56,7 @@ async function showLike(row) {
 }
 
 async function searchWith(file) {
-  if (!about.pictures) return say("To search with a picture, start with --model_dir.", true);
+  if (!about.pictures) return say("To search with a file, start with --model_dir.", true);
   say(`Searching with ${file.name} …`);
   const {rows, similarities} = await server.search(file);
   say("");
@@ -249,7 +249,7 @@ async function start() {
   $("name").textContent = `${about.name}: ${counted(about.count)}`;
   $("colour").replaceChildren(...about.colours.map((name) => new Option(name, name)));
   $("picture").disabled = !about.pictures;
-  if (!about.pictures) $("picture").title = "Start with --model_dir to search with a picture";
+  if (!about.pictures) $("picture").title = "Start with --model_dir to search with a file";
   list.key_of_collection = about.key;
   listen();
   showChoice();
