@@ -16,6 +16,7 @@ def workdir(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
     config = ConfigDict(
         {
+            "dataset": "digits",
             "encoder": {"name": "resnet18"},
             "evaluation": {"image_size": SIZE, "resize": SIZE},
         }
