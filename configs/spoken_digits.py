@@ -12,7 +12,16 @@ last half a second, without their labels. For a CPU.
 A table `clips.csv` in the folder, with the columns `file`, `label`, `speaker` and
 `split`, says which recordings are trained on.
 
-Measured by us: nothing yet at this length.
+Measured on two CPU cores that had other work, seven minutes, one seed. The official
+split, and the mean ± standard deviation over the six speakers:
+
+                          official split           one speaker left out
+    features              linear    kNN (k 5)      linear         kNN (k 5)
+    raw statistics        92.0      87.0           52.8 ± 10.3    37.9 ± 7.9
+    untrained encoder     97.7      92.3           72.2 ± 7.0     42.5 ± 4.4
+    trained encoder       98.7      98.0           67.7 ± 16.6    44.3 ± 15.6
+
+For a speaker whose voice was not trained on, training is worth nothing measurable.
 """
 
 from keras_twins.configs import common, sounds

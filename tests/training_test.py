@@ -192,16 +192,19 @@ def test_every_configuration_is_complete():
 
     base = set(digits.get_config().to_dict())
     names = {module.name for module in pkgutil.iter_modules(configs.__path__)}
-    for name in names - {"common", "methods"}:
+    for name in names - {"common", "methods", "sounds"}:
         module = importlib.import_module(f"keras_twins.configs.{name}")
         config = module.get_config()
-        assert set(config.to_dict()) == base
+        assert set(config.to_dict()) - {"log_mel"} == base
         # A run decides what is open.
         config.epochs = config.epochs or 20
-        config.views.image_size = config.views.image_size or 64
+        if "log_mel" in config:  # of recordings
+            config.views.update(mean=0.0, std=1.0)
+        else:
+            config.views.image_size = config.views.image_size or 64
         methods.loss(config)
         parts.optimizer(config, 10)
-        parts.views(config, config.views.image_size)
+        parts.views(config, config.views.get("image_size"))
         assert parts.stages(config)[-1].end_epoch == config.epochs
 
 
