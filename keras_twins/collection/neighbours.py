@@ -78,6 +78,7 @@ class Neighbours:
             )
         queries = _unit(queries, _lengths("queries", queries))
         parts = _parts(queries, width, k)
+        rounded_parts = [part.astype(np.float32) for part in parts]
         nearest = [
             (np.empty((len(part), 0), np.float32), np.empty((len(part), 0), np.int64))
             for part in parts
@@ -87,7 +88,7 @@ class Neighbours:
             block = _unit(self._embeddings[rows], self._lengths[rows])
             rounded = block.astype(np.float32)
             for i, part in enumerate(parts):
-                similarities = part.astype(np.float32) @ rounded.T
+                similarities = rounded_parts[i] @ rounded.T
                 passing = _passing(similarities, nearest[i][0], k, width)
                 found = _exact(part, block, passing)
                 nearest[i] = _merge(nearest[i], found, rows.start, k)

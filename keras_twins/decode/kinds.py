@@ -55,7 +55,20 @@ def kind_of(head):
     for kind, start in IN_GRAPH.items():
         if head.startswith(start):
             return kind
-    for kind, (position, starts) in CONVERTED.items():
+    return kind_in(CONVERTED, head)
+
+
+def kind_in(table, head):
+    """The kind whose first bytes a file has, or None.
+
+    Args:
+        table: dict from a kind to where its first bytes stand, and which they may be.
+        head: bytes, the first ones of the file.
+
+    Returns:
+        str or None.
+    """
+    for kind, (position, starts) in table.items():
         if head.startswith(starts, position):
             return kind
     return None

@@ -4,6 +4,8 @@ One table for the graph, which names what it does not read, and for the host, wh
 converts it. No TensorFlow, no soundfile.
 """
 
+from keras_twins.decode import kinds
+
 WAV = "WAV"
 
 # The longest recording that is read, where nobody says another: an hour.
@@ -41,7 +43,4 @@ def kind_of(head):
     """
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return WAV
-    for kind, (position, starts) in CONVERTED.items():
-        if head.startswith(starts, position):
-            return kind
-    return None
+    return kinds.kind_in(CONVERTED, head)
